@@ -1,0 +1,1 @@
+"""What a city says of itself: settings, zones, geometry, norms. Reads `cities/<name>/`; imports no other room."""

@@ -1,0 +1,1 @@
+"""Feeds: their contracts, the protocols they arrive by, the MQTT gateway, and the durable landing log."""
