@@ -1,0 +1,1 @@
+"""The newest message of every entity, in SQLite (WAL): one writer, the gateway; many readers."""
