@@ -1,0 +1,1 @@
+"""The lake: attaching it, loading landed segments, maintenance, time travel, export, backup."""
