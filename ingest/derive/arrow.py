@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+from pydantic import AwareDatetime
 from pydantic_core import to_json
 
 from ingest.contracts import CONTRACTS, Contract
@@ -36,6 +37,7 @@ _SCALARS: dict[type, pa.DataType] = {
     bool: pa.bool_(),
     bytes: pa.binary(),
     datetime: TIME,
+    AwareDatetime: TIME,  # a class of its own at run time, not Annotated[datetime]
 }
 
 
