@@ -33,7 +33,8 @@ class Format(Protocol):
 def formats() -> dict[str, Format]:
     """All formats by the word that names them."""
     found = (
-        importlib.import_module(f"{_formats.__name__}.{module.name}") for module in pkgutil.iter_modules(_formats.__path__)
+        importlib.import_module(f"{_formats.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(_formats.__path__)
     )
     return {cast(Format, module).NAME: cast(Format, module) for module in sorted(found, key=lambda m: str(m.NAME))}
 

@@ -66,7 +66,5 @@ def _table(whole: bytes, first_line_no: int) -> pl.DataFrame:
     return table.select(
         pl.col("line_no").cast(pl.Int64),
         pl.when(too_long).then(pl.col("raw").bin.slice(0, LINE_BYTES)).otherwise(pl.col("raw")).alias("raw"),
-        pl.when(~too_long)
-        .then(pl.col("raw").cast(pl.String, strict=False).str.strip_chars_end("\r\n"))
-        .alias("text"),
+        pl.when(~too_long).then(pl.col("raw").cast(pl.String, strict=False).str.strip_chars_end("\r\n")).alias("text"),
     )

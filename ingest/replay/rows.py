@@ -45,7 +45,9 @@ def number(name: str, column: str, factor: float = 1.0, required: bool = False, 
     return Field(name, column, value if factor == 1.0 else value * factor, "is no number", required)
 
 
-def shape(feed: str, source: str, table: pl.DataFrame, fields: Sequence[Field], event_at: str) -> Iterator[Items | Refusal]:
+def shape(
+    feed: str, source: str, table: pl.DataFrame, fields: Sequence[Field], event_at: str
+) -> Iterator[Items | Refusal]:
     """The table's good rows as items, then a Refusal for each row with a fault, with its line's bytes and number."""
     typed = table.with_columns(*(field.value.alias(_typed(field.name)) for field in fields))
     judged = typed.with_columns(
