@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 from pydantic import AwareDatetime
+from pydantic import AwareDatetime
 from pydantic_core import to_json
 
 from ingest.contracts import CONTRACTS, Contract

@@ -1,0 +1,40 @@
+"""gorodok gateway: the ingest process alone."""
+
+from __future__ import annotations
+
+import logging
+import signal
+
+import typer
+
+from apps.cli.output import fail
+from city.settings import settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(gateway)
+
+
+def gateway() -> None:
+    """Receive the city's feeds from the broker of GORODOK_MQTT_URL until interrupted.
+
+    Here the rooms of the ingest process are put together: intake + city state (later: reflexes).
+    """
+    from city_state.writer import CityStateWriter
+    from ingest.gateway.gateway import Gateway
+
+    logging.getLogger().setLevel(logging.INFO)
+    found = settings()
+    state = CityStateWriter(found.state_path)
+    try:
+        process = Gateway(found, listeners=[state])
+    except ValueError as error:
+        fail(str(error))
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: process.stop())
+    try:
+        process.run()
+    except OSError as error:
+        fail(f"gateway: {error}", "Free the port, or set GORODOK_GATEWAY_PORT.")
+    finally:
+        state.close()

@@ -1,0 +1,89 @@
+"""The gateway's connection: from MQTT messages to the intake, and acknowledgements back once they are durable."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import paho.mqtt.client as mqtt
+
+from city.settings import Settings
+from ingest.intake import Intake
+from ingest.mqtt import connect, make_client
+from ingest.parcel import Parcel
+from ingest.topics import feed_of, subscription
+
+log = logging.getLogger(__name__)
+
+
+class Receiver:
+    """Subscribes to the city's topics with a persistent session and manual acknowledgement."""
+
+    def __init__(self, settings: Settings, intake: Intake) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._topic = subscription(settings.city, settings.gateway_group)
+        # a packet id means one message within one connection only: an acknowledgement that was due before a
+        # reconnect could otherwise confirm another message that has the same id now
+        self._generation = 0
+        self._acking = threading.Lock()
+        self._client = make_client(settings, settings.gateway_id, persistent=True, manual_ack=True)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+        self.connected = threading.Event()
+        self.reason: str | None = "not connected yet"
+
+    def start(self) -> None:
+        """Connects in the background and keeps trying; the broker may come later than the gateway."""
+        try:
+            connect(self._client, self._settings, persistent=True)
+        except OSError as error:
+            self.reason = f"{self._settings.mqtt_url}: {error}"
+            log.warning("broker does not answer, trying on: %s", self.reason)
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(self, client: mqtt.Client, _user: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        if code.is_failure:
+            self.reason = f"the broker refused the connection: {code}"
+            log.error("%s", self.reason)
+            return
+        with self._acking:
+            self._generation += 1
+        client.subscribe(self._topic, qos=1)
+        self.reason = None
+        self.connected.set()
+        log.info("connected to %s, subscribed to %s", self._settings.mqtt_url, self._topic)
+
+    def _on_disconnect(self, _client: mqtt.Client, _user: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        with self._acking:
+            self._generation += 1
+        self.connected.clear()
+        self.reason = f"disconnected: {code}"
+        log.warning("%s", self.reason)
+
+    def _on_message(self, client: mqtt.Client, _user: Any, message: mqtt.MQTTMessage) -> None:
+        name = _topic_text(message)
+        ack = None
+        if message.qos:
+            mid, qos, generation = message.mid, message.qos, self._generation
+
+            def ack() -> None:
+                with self._acking:
+                    if generation == self._generation:
+                        client.ack(mid, qos)
+
+        self._intake.submit(Parcel(feed_of(name), name, message.payload), ack)
+
+
+def _topic_text(message: mqtt.MQTTMessage) -> str:
+    """A broker may pass on a topic that is no UTF-8; an exception here would end paho's thread."""
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return bytes(message._topic).decode(errors="replace")
