@@ -5,12 +5,6 @@ from __future__ import annotations
 PREFIX = "gorodok/v1"
 
 
-def topic(city: str, feed: str, publisher: str) -> str:
-    """Where a publisher sends a feed's messages. MQTT's special characters in the publisher become `_`."""
-    clean = publisher.translate({ord(sign): "_" for sign in "+#/\0"})
-    return f"{PREFIX}/{city}/{feed}/{clean}"
-
-
 def subscription(city: str, group: str | None = None) -> str:
     """What a gateway subscribes; with a group the broker shares the messages among its members."""
     plain = f"{PREFIX}/{city}/+/+"

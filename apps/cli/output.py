@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,11 +27,14 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
-def print_table(rows: Iterable[Sequence[Any]], columns: Sequence[str], title: str | None = None) -> None:
-    """Aligned columns for a person."""
+def print_table(
+    rows: Iterable[Sequence[Any] | Mapping[str, Any]], columns: Sequence[str], title: str | None = None
+) -> None:
+    """Aligned columns for a person. A row is a sequence, or a mapping with the columns' names."""
     table = Table(*columns, title=title, title_justify="left", header_style="bold")
     for row in rows:
-        table.add_row(*(escape(_shown(cell)) for cell in row))
+        cells = [row.get(column) for column in columns] if isinstance(row, Mapping) else row
+        table.add_row(*(escape(_shown(cell)) for cell in cells))
     out.print(table)
 
 

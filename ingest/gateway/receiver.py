@@ -7,14 +7,21 @@ import threading
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from city.settings import Settings
+from ingest.broker.address import parse_address
+from ingest.broker.client import MAX_INFLIGHT, build_client
 from ingest.intake import Intake
-from ingest.mqtt import connect, make_client
 from ingest.parcel import Parcel
 from ingest.topics import feed_of, subscription
 
 log = logging.getLogger(__name__)
+
+SESSION_EXPIRY_S = 7 * 86_400
+"""How long the broker is asked to keep the gateway's session, and what comes for it, while it is away."""
+KEEPALIVE_S = 30
 
 
 class Receiver:
@@ -28,7 +35,7 @@ class Receiver:
         # reconnect could otherwise confirm another message that has the same id now
         self._generation = 0
         self._acking = threading.Lock()
-        self._client = make_client(settings, settings.gateway_id, persistent=True, manual_ack=True)
+        self._client = build_client(settings, settings.gateway_id, persistent=True, manual_ack=True)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
@@ -38,11 +45,23 @@ class Receiver:
     def start(self) -> None:
         """Connects in the background and keeps trying; the broker may come later than the gateway."""
         try:
-            connect(self._client, self._settings, persistent=True)
+            self._connect()
         except OSError as error:
             self.reason = f"{self._settings.mqtt_url}: {error}"
             log.warning("broker does not answer, trying on: %s", self.reason)
         self._client.loop_start()
+
+    def _connect(self) -> None:
+        address = parse_address(self._settings.mqtt_url)
+        if self._settings.mqtt_version == "3.1.1":
+            self._client.connect(address.host, address.port, keepalive=KEEPALIVE_S)
+            return
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        properties.ReceiveMaximum = MAX_INFLIGHT
+        self._client.connect(
+            address.host, address.port, keepalive=KEEPALIVE_S, clean_start=False, properties=properties
+        )
 
     def stop(self) -> None:
         self._client.disconnect()

@@ -1,0 +1,145 @@
+"""gorodok demo: a living city on this machine."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import urllib.request
+from collections.abc import Callable
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from apps.cli.output import GOOD, NO, err, fail, out
+from apps.cli.processes import ProcessFailedError, Processes
+from city.settings import Settings, settings
+
+STOP_ORDER = ["streamlit", "dagster-daemon", "dagster-webserver", "simulator", "pull", "gateway", "broker"]
+"""Sources first, then who listens to them, so that what was sent is landed."""
+
+DRAIN_S = 10.0
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    once: int | None = typer.Option(None, min=1, help="Live traffic for so many seconds, then load, build, KPIs, exit"),
+) -> None:
+    """Start broker, gateway, simulator, Dagster and Streamlit; print addresses as they come up; Ctrl-C ends all."""
+    found = settings()
+    processes = Processes(found)
+    try:
+        if once is None:
+            _live(found, processes)
+        else:
+            _once(found, processes, once)
+    except ProcessFailedError as error:
+        fail(str(error), "The whole log is under GORODOK_HOME/logs. Is another demo running?", NO)
+    except KeyboardInterrupt:
+        err.print("stopping…")
+    finally:
+        processes.stop_all(STOP_ORDER)
+
+
+def _start_traffic(found: Settings, processes: Processes) -> None:
+    from ingest.broker.address import parse_address
+
+    broker = parse_address(found.mqtt_url)
+    if _port_open(broker.host, broker.port):
+        fail(f"something listens on {broker.host}:{broker.port} already", "End it, or set GORODOK_MQTT_URL.", NO)
+    processes.start("broker")
+    processes.wait_ready("broker", lambda: _port_open(broker.host, broker.port))
+    out.print(f"  broker     {found.mqtt_url}")
+    processes.start("gateway")
+    health = f"http://{found.host}:{found.gateway_port}/health"
+    processes.wait_ready("gateway", lambda: _ok(health))
+    out.print(f"  gateway    {health}")
+    processes.start("simulator")
+    processes.start("pull")
+    processes.wait_ready("simulator", lambda: _port_open(found.host, found.simulator_port))
+    out.print(f"  simulator  http://{found.host}:{found.simulator_port}/")
+
+
+def _live(found: Settings, processes: Processes) -> None:
+    from orchestration.serve import prepare
+
+    prepare(found)
+    _start_traffic(found, processes)
+    pages = {
+        "streamlit": f"http://{found.host}:{found.streamlit_port}/",
+        "dagster-webserver": f"http://{found.host}:{found.dagster_port}/",
+    }
+    for name in ("streamlit", "dagster-webserver", "dagster-daemon"):
+        processes.start(name)
+    for name, address in pages.items():
+        processes.wait_ready(name, lambda address=address: _answers(address), timeout_s=120)  # type: ignore[misc]
+        out.print(f"  {name.removesuffix('-webserver'):<10} {address}")
+    out.print(f"  data       {found.home}\n  first figures in about two minutes; Ctrl-C ends all")
+    while True:
+        processes.check()
+        time.sleep(1)
+
+
+def _once(found: Settings, processes: Processes, seconds: int) -> None:
+    from apps.cli.commands.build import run_build
+    from apps.cli.commands.kpi import print_kpis
+
+    _start_traffic(found, processes)
+    with Progress(SpinnerColumn(), TextColumn("live traffic"), TimeElapsedColumn(), console=err) as progress:
+        progress.add_task("traffic", total=None)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            processes.check()
+            time.sleep(0.2)
+    processes.stop("simulator")
+    processes.stop("pull")
+    _drain(found)
+    processes.stop_all(STOP_ORDER)
+    good = run_build(found)
+    print_kpis(found)
+    raise typer.Exit(GOOD if good else NO)
+
+
+def _drain(found: Settings) -> None:
+    """Waits until the gateway receives nothing more."""
+    address = f"http://{found.host}:{found.gateway_port}/health"
+    before, end = -1, time.monotonic() + DRAIN_S
+    while time.monotonic() < end:
+        now = _json(address)["messages"]
+        if now == before:
+            return
+        before = now
+        time.sleep(1.0)
+
+
+def _json(address: str) -> dict[str, int]:
+    with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - our own address
+        return dict(json.load(answer))
+
+
+def _ok(address: str) -> bool:
+    return _tried(lambda: bool(_json(address)["ok"]))
+
+
+def _answers(address: str) -> bool:
+    def ask() -> bool:
+        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+
+    return _tried(ask)
+
+
+def _tried(ask: Callable[[], bool]) -> bool:
+    try:
+        return ask()
+    except OSError:
+        return False
+
+
+def _port_open(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
