@@ -1,0 +1,28 @@
+with source as (
+    select * from {{ source('raw', 'alert') }}
+),
+
+alert as (
+    select
+        identifier,
+        sender,
+        sent as sent_at,
+        "status",
+        msgType as msg_type,
+        "scope",
+        "restriction",
+        addresses,
+        "code",
+        note,
+        "references",
+        incidents,
+        info,
+        event_at,
+        received_at,
+        clock_status,
+        segment,
+        segment_row
+    from source
+)
+
+select * from alert
