@@ -1,0 +1,31 @@
+"""Names of assets: the layer, then the table. An asset's group is its feed, or one of the two groups below."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+CITY = "city"
+"""Group of what is built from more than one feed."""
+
+PLATFORM = "platform"
+"""Group of what the platform keeps about itself."""
+
+
+def landed(feed: str) -> dg.AssetKey:
+    """The sealed segments of a feed."""
+    return dg.AssetKey(["landed", feed])
+
+
+def raw(feed: str) -> dg.AssetKey:
+    """The table `raw.<feed>` of the lake."""
+    return dg.AssetKey(["raw", feed])
+
+
+CONTRACT_CHECK = "contract"
+"""Name of the Great Expectations check of every raw table."""
+
+WRITES = "gorodok/writes"
+"""Tag of runs that write the same thing: `lake`, `devices`. One at a time of each (dagster.yaml)."""
+
+LAKE_RUN = {WRITES: "lake"}
+DEVICES_RUN = {WRITES: "devices"}
