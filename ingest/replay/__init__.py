@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from ingest.parcel import Parcel, Refusal
 from ingest.replay import formats as _formats
-from ingest.replay.files import UnreadableFile, head
+from ingest.replay.files import UnreadableFileError, head
 from ingest.replay.items import Items, parcels
 from ingest.replay.options import ReplayOptions
 
@@ -44,7 +44,7 @@ def items(name: str, path: Path, options: ReplayOptions | None = None) -> Iterat
     chosen = formats()[name]
     try:
         yield from chosen.items(path, options or ReplayOptions())
-    except UnreadableFile as error:
+    except UnreadableFileError as error:
         yield Refusal(chosen.FEED, f"replay:{name}:{path.name}", head(path), f"{path.name} {error}")
 
 

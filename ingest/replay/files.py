@@ -21,12 +21,12 @@ TABLE_BYTES = 8 * 1024**3
 UNPACKING_ERRORS = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError)
 
 
-class UnreadableFile(Exception):
+class UnreadableFileError(Exception):
     """The file as a whole cannot be read; the text says why."""
 
 
 class _Limited(RawIOBase):
-    """Reads from a stream, and maps whatever the unpacker raises to UnreadableFile."""
+    """Reads from a stream, and maps whatever the unpacker raises to UnreadableFileError."""
 
     def __init__(self, stream: BinaryIO, limit: int) -> None:
         self._stream = stream
@@ -41,16 +41,16 @@ class _Limited(RawIOBase):
         try:
             data = self._stream.read(wanted)
         except UNPACKING_ERRORS as error:
-            raise UnreadableFile(f"cannot be unpacked: {error}") from error
+            raise UnreadableFileError(f"cannot be unpacked: {error}") from error
         self._left -= len(data)
         if self._left < 0:
-            raise UnreadableFile(f"unpacks to more than the limit of {self._limit} bytes")
+            raise UnreadableFileError(f"unpacks to more than the limit of {self._limit} bytes")
         return data
 
 
 @contextlib.contextmanager
 def opened(path: Path, limit: int = TABLE_BYTES) -> Iterator[BinaryIO]:
-    """The file's unpacked bytes; UnreadableFile when it is damaged or larger than the limit.
+    """The file's unpacked bytes; UnreadableFileError when it is damaged or larger than the limit.
 
     Of a .zip: its only file (folders and macOS's __MACOSX are passed over).
     """
@@ -59,7 +59,7 @@ def opened(path: Path, limit: int = TABLE_BYTES) -> Iterator[BinaryIO]:
         try:
             stream = opener(path, stack)
         except UNPACKING_ERRORS as error:
-            raise UnreadableFile(f"cannot be opened: {error}") from error
+            raise UnreadableFileError(f"cannot be opened: {error}") from error
         yield cast(BinaryIO, _Limited(stream, limit))
 
 
@@ -80,7 +80,7 @@ def _zip(path: Path, stack: contextlib.ExitStack) -> BinaryIO:
     members = [info for info in archive.infolist() if not info.is_dir() and not _is_litter(info.filename)]
     if len(members) != 1:
         names = ", ".join(info.filename for info in members[:5]) or "none"
-        raise UnreadableFile(f"holds {len(members)} files ({names}): unpack it and give the one to replay")
+        raise UnreadableFileError(f"holds {len(members)} files ({names}): unpack it and give the one to replay")
     return cast(BinaryIO, stack.enter_context(archive.open(members[0])))
 
 

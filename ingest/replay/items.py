@@ -1,4 +1,4 @@
-"""Messages on their way out of a file: a table of JSON texts with their event times, cut into parcels."""
+"""Messages on their way out of a file: a table of JSON texts with their event times."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ingest.adapters.decoding import Decoding
+from ingest.adapters.parcels import cut
 from ingest.contracts import CONTRACTS
 from ingest.parcel import Parcel, Refusal
-
-PARCEL_ITEMS = 500
-"""Messages in one parcel. 500 of the largest real ones (positions, 280 bytes) are 140 KB: far below a broker's limit."""
-
-PARCEL_BYTES = 512 * 1024
-"""Half of the gateway's default limit on a payload (GORODOK_MAX_PAYLOAD_KB): large messages make smaller parcels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +44,21 @@ def _json_ready(name: str, dtype: pl.DataType) -> pl.Expr:
     return pl.col(name)
 
 
+def items_of_decoding(decoding: Decoding) -> Iterator[Items | Refusal]:
+    """Items of what an adapter made of a document, then its refusals."""
+    for feed, texts in decoding.texts.items():
+        time_field = CONTRACTS[feed].spec.event_time
+        told = pl.col("item").str.json_path_match(f"$.{time_field}")
+        frame = pl.DataFrame({"item": texts}).select(
+            event_at=told.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", strict=False).dt.replace_time_zone(
+                "UTC"
+            ),
+            item="item",
+        )
+        yield Items(feed, decoding.source, frame)
+    yield from decoding.refusals
+
+
 def rfc3339(moment: pl.Expr) -> pl.Expr:
     """Text of an aware Datetime, in UTC: 2015-03-07T16:03:34Z, with a fraction only where there is one."""
     return moment.dt.convert_time_zone("UTC").dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ")
@@ -59,32 +70,4 @@ def parcels(stream: Iterable[Items | Refusal]) -> Iterator[Parcel | Refusal]:
         if isinstance(thing, Refusal):
             yield thing
         else:
-            yield from cut(thing.feed, thing.source, thing.frame["item"])
-
-
-def cut(feed: str, source: str, items: pl.Series) -> Iterator[Parcel]:
-    """JSON arrays of at most PARCEL_ITEMS messages and, where one message allows it, PARCEL_BYTES bytes."""
-    for part in items.to_frame("item").iter_slices(PARCEL_ITEMS):
-        texts = part["item"].to_list()
-        if part["item"].str.len_bytes().sum() <= PARCEL_BYTES:
-            yield _parcel(feed, source, texts)
-            continue
-        yield from _cut_by_bytes(feed, source, texts)
-
-
-def _cut_by_bytes(feed: str, source: str, texts: list[str]) -> Iterator[Parcel]:
-    held: list[str] = []
-    size = 0
-    for text in texts:
-        length = len(text.encode())
-        if held and size + length > PARCEL_BYTES:
-            yield _parcel(feed, source, held)
-            held, size = [], 0
-        held.append(text)
-        size += length
-    if held:
-        yield _parcel(feed, source, held)
-
-
-def _parcel(feed: str, source: str, texts: list[str]) -> Parcel:
-    return Parcel(feed, source, f"[{','.join(texts)}]".encode())
+            yield from cut(thing.feed, thing.source, thing.frame["item"].to_list())

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import polars as pl
 
+from ingest.adapters.parcels import cut
 from ingest.parcel import Parcel, Refusal
-from ingest.replay.items import Items, cut
+from ingest.replay.items import Items
 
 TICK_S = 0.1
 """Messages that are due within one tick of wall time leave together."""
@@ -48,4 +49,4 @@ def _play(
         wait_s = float(str(tick)) * TICK_S - (clock() - started)
         if wait_s > 0:
             sleep(wait_s)
-        yield from cut(str(feed), str(source), part["item"])
+        yield from cut(str(feed), str(source), part["item"].to_list())
