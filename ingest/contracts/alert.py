@@ -90,7 +90,9 @@ class Alert(Contract):
     status: Literal["Actual", "Exercise", "System", "Test", "Draft"] = Field(description="CAP 1.2 <status>")
     msgType: Literal["Alert", "Update", "Cancel", "Ack", "Error"] = Field(description="CAP 1.2 <msgType>")
     scope: Literal["Public", "Restricted", "Private"] = Field(description="CAP 1.2 <scope>")
-    source: Text | None = Field(default=None, description="CAP 1.2 <source>")
+    cap_source: Text | None = Field(
+        default=None, description="CAP 1.2 <source>; `source` itself is the envelope's column"
+    )
     restriction: Text | None = Field(default=None, description="CAP 1.2 <restriction>")
     addresses: Text | None = Field(default=None, description="CAP 1.2 <addresses>")
     code: list[str] = Field(default=[], description="CAP 1.2 <code>")
