@@ -1,0 +1,1 @@
+"""From frames to `camera_event` messages: sources, a detector, evidence, the run. Needs the extra `vision`."""
