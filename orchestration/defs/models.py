@@ -15,7 +15,7 @@ from warehouse.lock import writer_lock
 def definitions(settings: Settings) -> dg.Definitions:
     @dbt_assets(
         manifest=load_manifest(settings),
-        dagster_dbt_translator=models.GorodokTranslator(),
+        dagster_dbt_translator=models.GorodokTranslator(models.TRANSLATION),
         name="dbt_build",
         pool="lake",
     )

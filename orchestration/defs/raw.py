@@ -22,8 +22,9 @@ def definitions(settings: Settings) -> dg.Definitions:
         """Sealed segments of the selected feeds into their raw tables; what came is checked against the contract."""
         yield from raw.load_and_check(settings, [key.path[-1] for key in context.selected_asset_keys])
 
+    by_day = dg.AssetSelection.key_prefixes("reports")  # partitioned; has a schedule of its own
     job = dg.define_asset_job(
-        JOB, selection=dg.AssetSelection.all(), tags=keys.LAKE_RUN, executor_def=dg.in_process_executor
+        JOB, selection=dg.AssetSelection.all() - by_day, tags=keys.LAKE_RUN, executor_def=dg.in_process_executor
     )
 
     @dg.sensor(
@@ -35,6 +36,6 @@ def definitions(settings: Settings) -> dg.Definitions:
     def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         cursor = landing.Cursor.model_validate_json(context.cursor or "{}")
         decision = landing.decide(landing.look(settings), cursor, time.time(), busy=raw.is_busy(context.instance))
-        return raw.answer(decision, context)
+        return raw.answer(settings, decision, context)
 
     return dg.Definitions(assets=[*landed, *raw.ops_specs(), load], jobs=[job], sensors=[landing_sensor])

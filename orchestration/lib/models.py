@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
 
 from city.settings import ROOT, Settings
 from ingest.contracts import CONTRACTS
@@ -25,6 +25,9 @@ RUNS_KEPT = 20
 """Folders of dbt's logs and artefacts of past runs."""
 
 STORED = ("table", "incremental", "seed", "snapshot")
+
+
+TRANSLATION = DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True)
 
 
 class GorodokTranslator(DagsterDbtTranslator):

@@ -12,6 +12,7 @@ from ingest.contracts import CONTRACTS
 from ingest.quality.check import Failure, SuiteResult
 from orchestration.lib import batch, keys, landing, pictures
 from orchestration.lib.batch import Loaded
+from orchestration.lib.selection import made_of
 from warehouse.load import load_segments
 
 UNFINISHED = [
@@ -39,7 +40,6 @@ def raw_spec(feed: str) -> dg.AssetSpec:
         keys.raw(feed),
         deps=[keys.landed(feed)],
         group_name=feed,
-        skippable=True,
         description=f"{spec.title_ru} · {spec.title_en}: {spec.grain}, each key once ({', '.join(spec.key)}).",
         kinds={"duckdb", "table"},
     )
@@ -66,11 +66,16 @@ def contract_check(feed: str) -> dg.AssetCheckSpec:
 
 
 def load_and_check(settings: Settings, feeds: Sequence[str]) -> Iterator[dg.MaterializeResult]:
-    """Loads, then gives one result for each feed that brought something; feeds with nothing new are skipped."""
+    """Loads, then gives one result for each feed. A feed with nothing new has one too, with rows 0 and no check:
+
+    Dagster skips a step when one of its inputs was skipped, and dbt is one step over all feeds.
+    """
     loaded = {each.feed: each for each in batch.by_feed(load_segments(settings, feeds))}
     for feed in feeds:
         if feed in loaded:
             yield _result(settings, loaded[feed])
+        else:
+            yield dg.MaterializeResult(asset_key=keys.raw(feed), metadata={"rows": 0})
 
 
 def is_busy(instance: dg.DagsterInstance) -> bool:
@@ -78,7 +83,7 @@ def is_busy(instance: dg.DagsterInstance) -> bool:
     return bool(instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED, tags=keys.LAKE_RUN), limit=1))
 
 
-def answer(decision: landing.Decision, context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def answer(settings: Settings, decision: landing.Decision, context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """The decision in Dagster's words: a run of the waiting feeds and all that is made of them."""
     seen = [
         dg.AssetMaterialization(keys.landed(each.feed), metadata={"segments": len(each.segments), "bytes": each.bytes})
@@ -87,10 +92,9 @@ def answer(decision: landing.Decision, context: dg.SensorEvaluationContext) -> d
     cursor = decision.cursor.model_dump_json()
     if not decision.feeds:
         return dg.SensorResult(skip_reason=decision.why, cursor=cursor, asset_events=seen)
-    roots = dg.AssetSelection.assets(*(keys.raw(feed) for feed in decision.feeds))
     assert context.repository_def is not None
-    selected = roots.downstream().resolve(context.repository_def.asset_graph)
-    request = dg.RunRequest(run_key=decision.run_key, asset_selection=sorted(selected), tags=keys.LAKE_RUN)
+    selected = made_of(settings, context.repository_def.asset_graph, decision.feeds)
+    request = dg.RunRequest(run_key=decision.run_key, asset_selection=selected, tags=keys.LAKE_RUN)
     return dg.SensorResult(run_requests=[request], cursor=cursor, asset_events=seen)
 
 
