@@ -59,4 +59,4 @@ def _remedy(fault: Any) -> str:
         return "no such key: remove it, or look for a misprint"
     if fault["type"] == "missing":
         return "add this key; cities/gorodok shows one"
-    return str(fault["msg"])
+    return str(fault["msg"]).removeprefix("Value error, ")

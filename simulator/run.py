@@ -173,6 +173,12 @@ class Simulator:
         yield Cameras(self._city, seed)
         self._water = Water(self._city, seed)
         yield self._water
-        leak = {"leak_zone": options.leak_zone, "leak_m3_h": options.leak_m3_h}
-        self._scada = Scada(self._city, self._water, seed, leak_from_s=self._leak_from_s, **leak)
+        self._scada = Scada(
+            self._city,
+            self._water,
+            seed,
+            leak_zone=options.leak_zone,
+            leak_m3_h=options.leak_m3_h,
+            leak_from_s=self._leak_from_s,
+        )
         yield self._scada

@@ -69,7 +69,8 @@ class Scada:
             return self._flow(zone_id, at)
         if quantity == "pressure_m":
             ratio = self._flow(zone_id, at) / self._mean_m3_h[zone_id]
-            return HEAD_M - 2.2 * ratio**1.85 + chance.stream(self._seed, "head", zone_id, at).gauss(0, 0.15)
+            loss: float = 2.2 * ratio**1.85
+            return HEAD_M - loss + chance.stream(self._seed, "head", zone_id, at).gauss(0, 0.15)
         return self._level(zone_id, at)
 
     def _flow(self, zone_id: str, at: float) -> float:

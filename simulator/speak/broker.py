@@ -67,12 +67,12 @@ class Broker:
     def subscribe(self, topic: str, take: Callable[[str, bytes], None]) -> None:
         """Before `start`: taken up again at each connection. `take` runs in paho's thread."""
         self._topics.append(topic)
-        self._client.message_callback_add(topic, lambda _, __, message: take(message.topic, message.payload))
+        self._client.message_callback_add(topic, lambda _, __, message: take(message.topic, bytes(message.payload)))
 
     def start(self) -> None:
         """Returns at once; the connection is made, and made again, in paho's thread."""
         if self._five:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_S
             self._client.connect_async(*self._address, KEEPALIVE_S, clean_start=False, properties=properties)
         else:

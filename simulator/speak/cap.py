@@ -12,7 +12,7 @@ ATOM = "http://www.w3.org/2005/Atom"
 
 
 def cap_xml(alert: Alert) -> bytes:
-    root = etree.Element(f"{{{CAP}}}alert", nsmap={None: CAP})
+    root = etree.Element(f"{{{CAP}}}alert", nsmap=_default(CAP))
     for name, value in (
         ("identifier", alert.identifier), ("sender", alert.sender), ("sent", alert.sent), ("status", alert.status),
         ("msgType", alert.msg_type), ("scope", "Public"), ("references", " ".join(alert.references)),
@@ -39,7 +39,7 @@ def _add_info(node: etree._Element, alert: Alert, info: Info) -> None:
 
 def atom_index(alerts: list[Alert], base: str, now_s: float) -> bytes:
     """Newest first; each entry links to its CAP file."""
-    feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
+    feed = etree.Element(f"{{{ATOM}}}feed", nsmap=_default(ATOM))
     newest = alerts[-1].sent_s if alerts else now_s - now_s % 86_400
     _add(feed, "id", f"{base}/cap/index.atom", ATOM)
     _add(feed, "title", "Городок: оповещения / Gorodok: alerts", ATOM)
@@ -61,6 +61,11 @@ def atom_index(alerts: list[Alert], base: str, now_s: float) -> bytes:
 def _add(node: etree._Element, name: str, value: str, space: str = CAP) -> None:
     if value:
         etree.SubElement(node, f"{{{space}}}{name}").text = value
+
+
+def _default(space: str) -> dict[str, str]:
+    """The default namespace; lxml takes None for its prefix, its stubs do not."""
+    return {None: space}  # type: ignore[dict-item]
 
 
 def _time(at_s: float) -> str:

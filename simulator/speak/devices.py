@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -22,7 +23,9 @@ from simulator.truth import Truth
 
 log = logging.getLogger(__name__)
 
-OPPOSITE = {
+Result = Literal["done", "would_do", "refused", "failed"]
+
+AFTER = {
     "unlock": "open",
     "lock": "closed",
     "light_on": "on",
@@ -90,7 +93,7 @@ class Devices:
         if known not in self._done:
             result, reason = self._decide(device, command)
             if result == "done":
-                self.state[device.device_id] = command.text or OPPOSITE.get(command.action, command.action)
+                self.state[device.device_id] = command.text or AFTER.get(command.action, command.action)
             self._done[known] = DeviceAnswer(
                 command_id=command.command_id,
                 attempt=command.attempt,
@@ -102,7 +105,7 @@ class Devices:
         return self._done[known]
 
     @staticmethod
-    def _decide(device: Device, command: DeviceCommand) -> tuple[str, str | None]:
+    def _decide(device: Device, command: DeviceCommand) -> tuple[Result, str | None]:
         if command.device_id != device.device_id:
             return "refused", f"addressed to {command.device_id}"
         if command.expires_at <= datetime.now(UTC):
