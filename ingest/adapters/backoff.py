@@ -24,6 +24,6 @@ class Backoff:
 
     def failed(self, retry_after_s: float | None = None) -> float:
         self.failures += 1
-        longest = max(self._every_s, min(LONGEST_S, self._every_s * 2 ** min(self.failures, 30)))
+        longest = max(self._every_s, min(LONGEST_S, self._every_s * 2.0 ** min(self.failures, 30)))
         wait_s = self._every_s + self._chance() * (longest - self._every_s)
         return max(wait_s, retry_after_s or 0.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,7 +18,7 @@ from lxml import etree
 
 from ingest.adapters.cap_index import entries, is_index
 from ingest.adapters.decoding import Decoding
-from ingest.adapters.fetching import Document, FetchError, Fetcher
+from ingest.adapters.fetching import Document, Fetcher, FetchError
 from ingest.adapters.moments import moment
 from ingest.adapters.source import Source
 from ingest.adapters.xml import MAX_XML_BYTES, UnsafeXmlError, parse
@@ -129,7 +129,7 @@ def decode(data: bytes, source: str) -> Decoding:
     return done
 
 
-def _alerts(root: etree._Element) -> Iterable[Any]:
+def _alerts(root: etree._Element) -> Iterator[etree._Element]:
     """Elements <alert> of any CAP version; one inside another alert is not an alert of its own."""
     return (
         element
@@ -158,6 +158,7 @@ def _decode_one(alert: etree._Element, original: bytes, done: Decoding) -> None:
 def _alert(alert: etree._Element, namespace: str, done: Decoding) -> dict[str, Any]:
     parts = _Parts(alert, namespace, done)
     body: dict[str, Any] = {name: parts.one(name) for name in ALERT_ONE}
+    body["cap_source"] = body.pop("source")  # `source` is the envelope's column: where the row came from
     body["code"] = parts.many("code")
     body["info"] = [_info(_Parts(info, namespace, done)) for info in parts.elements("info")]
     parts.rest((*ALERT_ONE, "code", "info"))
@@ -250,7 +251,7 @@ class _Parts:
 
 
 def _text(element: etree._Element) -> str:
-    return "".join(element.itertext()).strip()
+    return "".join(str(part) for part in element.itertext()).strip()
 
 
 def _time(name: str, text: str) -> str:

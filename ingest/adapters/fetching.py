@@ -73,7 +73,8 @@ class Fetcher:
             follow_redirects=False,
             trust_env=False,
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **source.headers},
-            limits=httpx.Limits(max_connections=4, max_keepalive_connections=2),
+            # a connection kept between polls is closed by the server just when we use it again
+            limits=httpx.Limits(max_connections=4, max_keepalive_connections=0),
         )
 
     async def __aenter__(self) -> Self:
@@ -117,7 +118,7 @@ class Fetcher:
             raise FetchError("protocol", f"the answer cannot be read: {_said(error)}") from error
 
     def may_visit(self, url: str) -> bool:
-        """An index or a redirect must not lead us into other networks: only to the source's own host, or a named one."""
+        """An index or a redirect must not lead into other networks: only to the source's own host, or a named one."""
         return urlsplit(url).scheme in ("http", "https") and _host(url) in self._hosts
 
     async def _get(self, url: str) -> Document:
@@ -222,8 +223,9 @@ def _retry_after(headers: httpx.Headers) -> float | None:
     if told.isascii() and told.isdigit():
         return min(float(told[:9]), LONGEST_RETRY_AFTER_S)
     try:
-        moment = email.utils.parsedate_to_datetime(told)
+        moment: datetime = email.utils.parsedate_to_datetime(told)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), LONGEST_RETRY_AFTER_S)
+        seconds: float = (moment - datetime.now(UTC)).total_seconds()
+        return min(max(0.0, seconds), LONGEST_RETRY_AFTER_S)
     except (ValueError, TypeError, OverflowError):
         return None

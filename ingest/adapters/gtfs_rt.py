@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, get_args
 
 import numpy as np
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 from google.transit import gtfs_realtime_pb2 as pb
 
 from ingest.adapters.decoding import Decoding
@@ -87,15 +87,23 @@ def _decode_entity(entity: Any, header_time: int, done: Decoding) -> None:
 
 
 def _guarded(feed: str, part: Message, done: Decoding, bodies: Any) -> None:
-    """UnicodeDecodeError: protobuf checks the text of a proto2 message only when it is read."""
+    """Adds the bodies of one part of an entity, or refuses the part."""
     original = part.SerializePartialToString()
     try:
         for body in bodies():
+            _check_text(body)
             done.add(feed, body, original)
     except UnusableEntityError as error:
         done.refuse(feed, original, error.reason, error.field, error.value)
     except UnicodeDecodeError as error:
         done.refuse(feed, original, f"text that is no UTF-8: {error}")
+
+
+def _check_text(body: dict[str, Any]) -> None:
+    """protobuf does not check the text of a proto2 message: what is no UTF-8 comes as bytes (upb), or raises (others)."""
+    for name, value in body.items():
+        if isinstance(value, bytes):
+            raise UnusableEntityError("text that is no UTF-8", name, value)
 
 
 def _position(vehicle: Any, header_time: int) -> dict[str, Any]:

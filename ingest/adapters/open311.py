@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingest.adapters.decoding import Decoding
-from ingest.adapters.fetching import Document, FetchError, Fetcher
+from ingest.adapters.fetching import Document, Fetcher, FetchError
 from ingest.adapters.moments import moment
 from ingest.adapters.source import Source
 from ingest.contracts import CONTRACTS

@@ -178,21 +178,20 @@ class MqttOutlet:
             before = self._counts["published"]
             if self._problem is not None:
                 raise OutletError(f"the broker refused a message: {self._problem}")
-            if not self._state.wait_for(lambda: ready() or self._problem is not None, ANSWER_S):
-                if self._counts["published"] == before:
-                    raise OutletError(
-                        f"{len(self._waiting)} messages got no PUBACK for {ANSWER_S:.0f} s: is the broker up? repeat the "
-                        "command, repeats are recognised by their key"
-                    )
+            heard = self._state.wait_for(lambda: ready() or self._problem is not None, ANSWER_S)
+            if not heard and self._counts["published"] == before:
+                raise OutletError(
+                    f"{len(self._waiting)} messages got no PUBACK for {ANSWER_S:.0f} s: is the broker up? "
+                    "Repeat the command: repeats are recognised by their key"
+                )
 
     def _new_client(self) -> mqtt.Client:
         version5 = self._settings.mqtt_version == "5"
-        options = {} if version5 else {"clean_session": False}
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"gorodok-{self._publisher}-{uuid.uuid4().hex[:8]}",
             protocol=mqtt.MQTTv5 if version5 else mqtt.MQTTv311,
-            **options,
+            clean_session=None if version5 else False,
         )
         address = urlsplit(self._settings.mqtt_url)
         password = self._settings.mqtt_password
@@ -210,7 +209,7 @@ class MqttOutlet:
     def _connect_options(self) -> dict[str, Any]:
         if self._settings.mqtt_version != "5":
             return {}
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_S
         return {"clean_start": False, "properties": properties}
 

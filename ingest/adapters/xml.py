@@ -65,7 +65,7 @@ def _parser() -> etree.XMLParser:
 
 
 def _check(root: etree._Element) -> None:
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise UnsafeXmlError("a document type declaration is not allowed")
     stack = [(root, 1)]
     seen = 0

@@ -1,4 +1,4 @@
-"""Real files played through the same contracts as live feeds: `read("positions-csv", path)` gives parcels and refusals."""
+"""Real files played through the same contracts as live feeds: `read("positions-csv", path)`."""
 
 from __future__ import annotations
 

@@ -98,12 +98,13 @@ def _plain_fields(separator: str, names: list[str]) -> list[pl.Expr]:
 def _split_quoted(rows: pl.DataFrame, separator: str, names: list[str], schema: pl.Schema) -> pl.DataFrame:
     """The few lines with a quote: the csv module knows the rules, one line at a time."""
     found: list[list[object]] = []
+    values: list[str | None]
     for line_no, raw, text in rows.select("line_no", "raw", "text").iter_rows():
         fields = _fields(text, separator)
         if fields is None:
-            fault, values = "a quote is not closed", [None] * len(names)
+            fault, values = "a quote is not closed", [None for _ in names]
         elif len(fields) != len(names):
-            fault, values = f"{len(fields)} fields where the header has {len(names)}", [None] * len(names)
+            fault, values = f"{len(fields)} fields where the header has {len(names)}", [None for _ in names]
         else:
             fault, values = None, [field.strip() for field in fields]
         found.append([line_no, raw, *values, fault, None])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ingest.adapters.outcomes import outcome
 from ingest.adapters.outlet import Outlet
+from ingest.contracts.ingest_outcome import IngestOutcome
 from ingest.parcel import Parcel, Refusal
 from ingest.replay import Items, ReplayOptions, items
 from ingest.replay.items import parcels
@@ -31,6 +32,7 @@ def play(
     paths: Sequence[Path],
     options: ReplayOptions,
     outlet: Outlet,
+    *,
     speed: float | None = None,
     tell: Callable[[Played], None] = lambda played: None,
 ) -> Played:
@@ -41,40 +43,31 @@ def play(
     played = Played()
     groups = [[path] for path in paths] if speed is None else [list(paths)]
     for group in groups:
-        _play_group(name, group, options, outlet, speed, tell, played)
+        before = Played(played.parcels, played.rows, played.refused, played.bytes)
+        started, clock = datetime.now(UTC), time.monotonic()
+        counted = _counted(name, group, options, played)
+        for thing in parcels(counted) if speed is None else paced(counted, speed):
+            outlet.submit(thing)
+            if isinstance(thing, Parcel):
+                played.parcels += 1
+                played.bytes += len(thing.payload)
+            tell(played)
+        subject = f"{name}:{','.join(path.name for path in group)}"
+        outlet.note(_outcome(subject, started, time.monotonic() - clock, before, played))
     return played
 
 
-def _play_group(
-    name: str,
-    group: list[Path],
-    options: ReplayOptions,
-    outlet: Outlet,
-    speed: float | None,
-    tell: Callable[[Played], None],
-    played: Played,
-) -> None:
-    started, clock = datetime.now(UTC), time.monotonic()
-    before = Played(played.parcels, played.rows, played.refused, played.bytes)
-    counted = _counted(name, group, options, played)
-    for thing in parcels(counted) if speed is None else paced(counted, speed):
-        outlet.submit(thing)
-        if isinstance(thing, Parcel):
-            played.parcels += 1
-            played.bytes += len(thing.payload)
-        tell(played)
-    outlet.note(
-        outcome(
-            "replay",
-            f"{name}:{','.join(path.name for path in group)}",
-            started,
-            time.monotonic() - clock,
-            success=played.rows > before.rows or played.refused == before.refused,
-            messages=played.parcels - before.parcels,
-            rows=played.rows - before.rows,
-            quarantined=played.refused - before.refused,
-            size_bytes=played.bytes - before.bytes,
-        )
+def _outcome(subject: str, started: datetime, seconds: float, before: Played, now: Played) -> IngestOutcome:
+    return outcome(
+        "replay",
+        subject,
+        started,
+        seconds,
+        success=now.rows > before.rows or now.refused == before.refused,
+        messages=now.parcels - before.parcels,
+        rows=now.rows - before.rows,
+        quarantined=now.refused - before.refused,
+        size_bytes=now.bytes - before.bytes,
     )
 
 

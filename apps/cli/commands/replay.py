@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
 def replay(
     name: Annotated[str, typer.Argument(metavar="FORMAT", help="Формат / Format: " + ", ".join(formats()))],
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Файлы / Files")],
+    *,
     speed: Annotated[
         str, typer.Option(help="max, или во столько раз быстрее жизни / max, or so many times faster than life")
     ] = "max",
@@ -57,17 +58,31 @@ def replay(
             def tell(played: Played) -> None:
                 progress.update(task, rows=played.rows, refused=played.refused)
 
-            played = play(name, files, options, target, pace, tell)
+            played = play(name, files, options, target, speed=pace, tell=tell)
             counts = target.finish()
     except OutletError as error:
         fail(str(error), "", 1)
         return
-    summary = _summary(name, files, via, played, counts, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    summary = {
+        "format": name,
+        "files": len(files),
+        "via": via,
+        **_counts(played),
+        **counts,
+        "seconds": round(seconds, 3),
+    }
+    if counts.get("unheard"):
+        Console(stderr=True).print(
+            "Шлюз не слушает: сообщения никто не получил. Запустите gorodok gateway и повторите. / "
+            f"Nobody heard {counts['unheard']} of the messages: start the gateway, then repeat.",
+            markup=False,
+        )
     if as_json:
         print_json(summary)
     else:
         print_table([summary], list(summary))
-    if played.rows == 0 and played.refused > 0:
+    if counts.get("unheard") or (played.rows == 0 and played.refused > 0):
         raise typer.Exit(1)
 
 
@@ -120,16 +135,5 @@ def _progress() -> Progress:
     )
 
 
-def _summary(
-    name: str, files: list[Path], via: str, played: Played, counts: dict[str, int], seconds: float
-) -> dict[str, Any]:
-    return {
-        "format": name,
-        "files": len(files),
-        "via": via,
-        "parcels": played.parcels,
-        "rows": played.rows,
-        "refused": played.refused,
-        **counts,
-        "seconds": round(seconds, 3),
-    }
+def _counts(played: Played) -> dict[str, int]:
+    return {"parcels": played.parcels, "rows": played.rows, "refused": played.refused}
