@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
 
 from city.settings import Settings
 
 HELD_VARIABLE = "GORODOK_WRITER_LOCK_HELD"
-"""Set for child processes of a holder (dbt under Dagster), which must not wait for their own parent."""
+"""Tells a holder's own thread, and child processes (dbt under Dagster), that they must not wait for themselves."""
 
 
 class WriterBusyError(RuntimeError):
@@ -24,8 +25,7 @@ def writer_lock(settings: Settings, who: str, timeout_s: float = 600) -> Iterato
 
     Raises WriterBusyError after `timeout_s` seconds, naming the holder.
     """
-    home = str(settings.home)
-    if os.environ.get(HELD_VARIABLE) == home:
+    if _held_by_us(settings):
         yield
         return
     path = settings.home / "lake.lock"
@@ -33,13 +33,20 @@ def writer_lock(settings: Settings, who: str, timeout_s: float = 600) -> Iterato
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
     try:
         _acquire(fd, who, timeout_s)
-        os.environ[HELD_VARIABLE] = home
+        os.environ[HELD_VARIABLE] = f"{os.getpid()} {threading.get_ident()} {settings.home}"
         try:
             yield
         finally:
             del os.environ[HELD_VARIABLE]
     finally:
         os.close(fd)
+
+
+def _held_by_us(settings: Settings) -> bool:
+    """True in the thread that holds the lock and in a holder's child process; another thread waits its turn."""
+    process, _, rest = os.environ.get(HELD_VARIABLE, "").partition(" ")
+    thread, _, home = rest.partition(" ")
+    return home == str(settings.home) and (process != str(os.getpid()) or thread == str(threading.get_ident()))
 
 
 def _acquire(fd: int, who: str, timeout_s: float) -> None:

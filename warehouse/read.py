@@ -35,6 +35,10 @@ def _frame(connection: duckdb.DuckDBPyConnection, sql: str, params: Sequence[Any
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         raise duckdb.InvalidInputException(f"one statement at a time, got {len(statements)}")
+    if statements[0].type != duckdb.StatementType.SELECT:
+        # DuckDB's allowed_directories let COPY write there too: over the lake's own Parquet
+        kind = statements[0].type.name
+        raise duckdb.InvalidInputException(f"only SELECT can be asked of the lake, not {kind}")
     result = connection.execute(statements[0], list(params))
     return result.pl() if result.description else pl.DataFrame()
 
