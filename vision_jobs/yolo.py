@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
+
 from vision_jobs.detector import Detection
 from vision_jobs.errors import VisionMissingError, WeightsError
 from vision_jobs.frame import Image
@@ -94,6 +96,7 @@ def _import_ultralytics(home: Path | None) -> Any:
     """The YOLO class, with downloads, installs, telemetry and code in weights switched off before the import."""
     os.environ |= {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
     os.environ["ULTRALYTICS_SAFE_LOAD"] = "true"  # a .pt is a pickle: only known classes of layers are built from it
+    pillow_open = PIL.Image.open
     if home is not None:
         home.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault("YOLO_CONFIG_DIR", str(home))
@@ -112,6 +115,8 @@ def _import_ultralytics(home: Path | None) -> Any:
             put_stand_in(TorchNMS.nms)
     except ImportError as error:
         raise VisionMissingError(error.name or "ultralytics") from error
+    # its own `open` tries to install a plugin for any file that is no picture, and raises ImportError
+    PIL.Image.open = pillow_open
     ultralytics.settings.update({"sync": False})
     logging.getLogger("ultralytics").setLevel(logging.ERROR)
     return ultralytics.YOLO
