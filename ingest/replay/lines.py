@@ -63,8 +63,26 @@ def _table(whole: bytes, first_line_no: int) -> pl.DataFrame:
     )
     table = pl.DataFrame({"raw": pl.from_arrow(lines)}).with_row_index("line_no", offset=first_line_no)
     too_long = pl.col("raw").bin.size() > LINE_BYTES
-    return table.select(
+    table = table.select(
         pl.col("line_no").cast(pl.Int64),
         pl.when(too_long).then(pl.col("raw").bin.slice(0, LINE_BYTES)).otherwise(pl.col("raw")).alias("raw"),
-        pl.when(~too_long).then(pl.col("raw").cast(pl.String, strict=False).str.strip_chars_end("\r\n")).alias("text"),
+        too_long=too_long,
     )
+    return table.select("line_no", "raw", pl.when(~pl.col("too_long")).then(_text(table["raw"])).alias("text"))
+
+
+def _text(raw: pl.Series) -> pl.Series:
+    """Lines as text without their ends, null where they are no UTF-8. Only a block with such a line takes the slow way:
+    polars' cast knows all or nothing."""
+    try:
+        text = raw.cast(pl.String)
+    except pl.exceptions.PolarsError:
+        text = pl.Series([_decoded(line) for line in raw], dtype=pl.String)
+    return text.str.strip_chars_end("\r\n")
+
+
+def _decoded(line: bytes) -> str | None:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return None

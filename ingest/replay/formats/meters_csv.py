@@ -9,7 +9,8 @@ The times are local: on 2016-03-27 no meter of DAIAD's 81 has a reading from 02:
 - a time that the spring jump leaves out never was: its line is refused;
 - of the hour that occurs twice, a meter's readings are the first (summer time) ones until its clock does not go on
   (a time that is not later than the reading before it, in the file's order), and the second ones from there on. A meter
-  with a single reading in that hour is taken to mean the first.
+  with a single reading in that hour is taken to mean the first. Known flaw: of three readings as 02:08:17, 02:08:18,
+  02:08:18 the middle one counts to the first pass and may belong to the second; DAIAD has about 20 of them.
 
 One meter may repeat a line; the contract's key makes one row of both.
 """
