@@ -52,11 +52,23 @@
         "select max(loaded_through)::varchar from " ~ target.database ~ ".intermediate.built_through where model = '"
         ~ this.identifier ~ "'").columns[0].values()[0] -%}
     {%- if through is none -%}{{ return({}) }}{%- endif -%}
-    {%- set found = run_query(
-        "select min(min_event_at)::varchar, max(max_event_at)::varchar from " ~ target.database ~ ".ops.segment"
-        ~ " where feed = '" ~ feed ~ "' and loaded_at > timestamptz '" ~ through ~ "'").rows[0] -%}
+    {%- set loaded -%}
+        select min_event_at as first, max_event_at as last from {{ target.database }}.ops.segment
+        where feed = '{{ feed }}' and loaded_at > timestamptz '{{ through }}'
+        {%- if feed == 'ingest_outcome' %}
+        union all
+        select event_at, event_at from {{ target.database }}.raw.ingest_outcome
+        where {{ is_written_by_the_load(through) }}
+        {%- endif %}
+    {%- endset -%}
+    {%- set found = run_query("select min(first)::varchar, max(last)::varchar from (" ~ loaded ~ ")").rows[0] -%}
     {%- if found[0] is none -%}{{ return(none) }}{%- endif -%}
     {{ return({"since": through, "first": found[0], "last": found[1]}) }}
+{%- endmacro %}
+
+{#- The load's own outcome rows come from no segment (warehouse.load writes them beside its transactions). -#}
+{% macro is_written_by_the_load(since) -%}
+    (segment = 'direct' and received_at > timestamptz '{{ since }}')
 {%- endmacro %}
 
 {#- SQL condition on a staging model: the row came since the model's last build. -#}
@@ -67,9 +79,14 @@
     {%- elif news == {} -%}
         true
     {%- else -%}
-        segment in (
-            select segment from {{ source('ops', 'segment') }}
-            where feed = '{{ feed }}' and loaded_at > timestamptz '{{ news.since }}'
+        (
+            segment in (
+                select segment from {{ source('ops', 'segment') }}
+                where feed = '{{ feed }}' and loaded_at > timestamptz '{{ news.since }}'
+            )
+            {%- if feed == 'ingest_outcome' %}
+            or {{ is_written_by_the_load(news.since) }}
+            {%- endif %}
         )
         and event_at between timestamptz '{{ news.first }}' and timestamptz '{{ news.last }}'
     {%- endif -%}

@@ -21,3 +21,13 @@
 {% macro seconds_between(earlier, later) -%}
     (epoch_us({{ later }}) - epoch_us({{ earlier }})) / 1e6
 {%- endmacro %}
+
+{#- The moment when the city's clock shows an hour of a day, for example 02:00. -#}
+{% macro moment_of_day(day, hour) -%}
+    timezone('{{ var("tz") }}', cast({{ day }} as timestamp) + interval {{ hour }} hour)
+{%- endmacro %}
+
+{#- Seconds that two spans share; 0 when they do not meet. -#}
+{% macro overlap_s(a_from, a_to, b_from, b_to) -%}
+    greatest(0.0, {{ seconds_between('greatest(' ~ a_from ~ ', ' ~ b_from ~ ')', 'least(' ~ a_to ~ ', ' ~ b_to ~ ')') }})
+{%- endmacro %}

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -81,9 +81,9 @@ class Lake:
 
 
 @pytest.fixture(scope="session")
-def new_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lake]]:
+def new_lake(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Lake]:
     """Makes lakes; their catalogs stop with the test process."""
-    yield lambda name: Lake(tmp_path_factory.mktemp(name))
+    return lambda name: Lake(tmp_path_factory.mktemp(name))
 
 
 def moment(text: str) -> datetime:

@@ -1,4 +1,4 @@
-{% set domains = ['transit'] %}
+{% set domains = ['transit', 'water', 'appeals', 'cameras', 'alerts', 'platform'] %}
 
 with measured as (
     {% for domain in domains -%}

@@ -10,6 +10,7 @@ alert as (
         "status",
         msgType as msg_type,
         "scope",
+        cap_source,
         "restriction",
         addresses,
         "code",
@@ -20,6 +21,7 @@ alert as (
         event_at,
         received_at,
         clock_status,
+        "source",
         segment,
         segment_row
     from source

@@ -4,6 +4,8 @@ with source as (
 
 meter_reading as (
     select
+        -- the hash costs: aggregate by meter_id first, tell only meter_key
+        meter_id,
         {{ pseudonym('meter_id') }} as meter_key,
         event_time as read_at,
         medium,
