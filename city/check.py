@@ -30,11 +30,8 @@ def check_city(path: Path) -> list[Problem]:
         problems += _form(city, layer)
         try:
             layers[layer.name] = features(city, layer.name)
-        except (CityError, shapely.errors.GEOSException, ValueError, TypeError, KeyError, IndexError) as error:
-            known = error.problems if isinstance(error, CityError) else []
-            if not known and not any(one.file == f"{layer.name}.geojson" for one in problems):
-                known = [Problem(f"{layer.name}.geojson", "", shown(str(error)), "not GeoJSON: draw the layer again")]
-            problems += [one for one in known if one not in problems]
+        except CityError as error:
+            problems += error.problems
     for name, found in layers.items():
         problems += _places(city, LAYERS[name], found)
         problems += _names(LAYERS[name], found, layers)

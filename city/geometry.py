@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import shapely
+import shapely.geometry
 from pydantic import ValidationError
 from shapely.geometry.base import BaseGeometry
 
@@ -54,8 +55,16 @@ def features(city: City, name: str) -> list[Feature]:
             properties = LAYERS[name].properties.model_validate(feature["properties"])
         except ValidationError as error:
             raise CityError(from_validation(file, error, f"features.{index}.properties")) from error
-        found.append(Feature(properties, shapely.geometry.shape(feature["geometry"])))
+        found.append(Feature(properties, _shape(file, index, feature["geometry"])))
     return found
+
+
+def _shape(file: str, index: int, geometry: dict[str, Any]) -> BaseGeometry:
+    try:
+        return shapely.geometry.shape(geometry)
+    except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        remedy = "not a GeoJSON geometry: draw the feature again"
+        raise CityError([Problem(file, f"features.{index}.geometry", shown(geometry), remedy)]) from error
 
 
 def frame(city: City, name: str) -> geopandas.GeoDataFrame:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ class CityError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+def at_key(key: str, value: Any, remedy: str) -> PydanticCustomError:
+    """For a validator of a whole model: the finding is at one of its keys."""
+    return PydanticCustomError(_AT_KEY, "{remedy}", {"key": key, "value": value, "remedy": remedy})
+
+
+_AT_KEY = "at_key"
 SHOWN = 120
 
 
@@ -44,7 +51,10 @@ def shown(value: Any) -> str:
 def from_validation(file: str, error: ValidationError, within: str = "") -> list[Problem]:
     """pydantic's findings as problems; `within` is put before each key."""
     problems = []
-    for fault in error.errors(include_url=False, include_context=False):
+    for fault in error.errors(include_url=False):
+        if fault["type"] == _AT_KEY:
+            problems.append(Problem(file, fault["ctx"]["key"], shown(fault["ctx"]["value"]), fault["ctx"]["remedy"]))
+            continue
         key = ".".join([within, *map(str, fault["loc"])] if within else map(str, fault["loc"]))
         problems.append(Problem(file, key, _value(fault), _remedy(fault)))
     return problems

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
-from city.problem import CityError, Problem, from_validation, shown
+from city.problem import CityError, Problem, at_key, from_validation, shown
 from city.settings import Settings
 
 PROFILE_FILE = "city.toml"
@@ -163,13 +163,14 @@ class City(_Model):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if not self.bounds.holds(self.centre.latitude, self.centre.longitude):
-            raise ValueError("centre lies outside bounds: move it, or widen bounds")
+            where = f"{self.centre.latitude}, {self.centre.longitude}"
+            raise at_key("centre", where, "outside bounds: move it, or widen bounds")
         codes = [service.code for service in self.services]
         if twice := sorted({code for code in codes if codes.count(code) > 1}):
-            raise ValueError(f"services {twice} are listed twice: keep one of each")
+            raise at_key("services.code", ", ".join(twice), "listed twice: keep one of each")
         for service in self.services:
             if service.owner not in self.owners:
-                raise ValueError(f"service {service.code} has owner {service.owner!r}, not in [owners]: add it there")
+                raise at_key(f"services.{service.code}.owner", service.owner, "not in [owners]: add it there")
         return self
 
 
