@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from city.settings import Settings
-from orchestration.lib.instance import dagster_home, write_configuration
+from orchestration.lib.instance import dagster_home, prepare_instance
 from orchestration.lib.manifest import load_manifest
 from orchestration.lib.telemetry import OFF
 
@@ -13,8 +13,8 @@ MODULE = "orchestration.definitions"
 
 
 def prepare(settings: Settings) -> None:
-    """Writes dagster.yaml and parses the dbt project, so that the servers start fast and find both."""
-    write_configuration(settings)
+    """Writes dagster.yaml, makes its storage, parses the dbt project: what the servers need before they start."""
+    prepare_instance(settings)
     load_manifest(settings)
 
 

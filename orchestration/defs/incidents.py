@@ -46,7 +46,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         description="A run failed: an incident says which and why",
     )
     def run_failure(context: dg.RunFailureSensorContext) -> None:
-        publish(settings, incidents.after_failure(context, settings, datetime.now(UTC)))
+        incidents.tell(settings, incidents.after_failure(context, settings, datetime.now(UTC)))
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
@@ -55,6 +55,6 @@ def definitions(settings: Settings) -> dg.Definitions:
         description="A run went well: incidents of its job are closed; checks that fail in it open theirs",
     )
     def run_success(context: dg.RunStatusSensorContext) -> None:
-        publish(settings, incidents.after_success(context, settings, datetime.now(UTC)))
+        incidents.tell(settings, incidents.after_success(context, settings, datetime.now(UTC)))
 
     return dg.Definitions(jobs=[publish_incidents], sensors=[silence_sensor, run_failure, run_success])

@@ -8,6 +8,7 @@ import dagster as dg
 from city.settings import Settings
 from ingest.contracts import CONTRACTS
 from orchestration.lib import keys, landing, raw
+from orchestration.lib.selection import MODELLED
 
 JOB = "load_and_build"
 
@@ -22,9 +23,11 @@ def definitions(settings: Settings) -> dg.Definitions:
         """Sealed segments of the selected feeds into their raw tables; what came is checked against the contract."""
         yield from raw.load_and_check(settings, [key.path[-1] for key in context.selected_asset_keys])
 
-    by_day = dg.AssetSelection.key_prefixes("reports")  # partitioned; has a schedule of its own
     job = dg.define_asset_job(
-        JOB, selection=dg.AssetSelection.all() - by_day, tags=keys.LAKE_RUN, executor_def=dg.in_process_executor
+        JOB,
+        selection=dg.AssetSelection.key_prefixes("raw", *MODELLED),
+        tags=keys.LAKE_RUN,
+        executor_def=dg.in_process_executor,
     )
 
     @dg.sensor(

@@ -9,9 +9,14 @@ from hashlib import sha256
 
 import dagster as dg
 
+from actuation.publish import publish
 from city.settings import Settings
 from city_state.read import feeds, latest
+from ingest.broker.client import BrokerUnreachableError
 from ingest.contracts.incident import Incident
+from ingest.intake import Intake
+from ingest.parcel import Parcel
+from ingest.publish import NotDeliveredError
 from orchestration.lib.silence import Heard
 
 ASK_AGAIN_S = 60
@@ -42,6 +47,22 @@ def open_incidents(settings: Settings) -> list[Incident]:
     """Incidents that nobody has closed, from the city state."""
     found = [Incident.model_validate_json(payload) for payload in latest(settings, "incident")["payload"]]
     return [incident for incident in found if incident.status == "open"]
+
+
+def tell(settings: Settings, found: Sequence[Incident]) -> None:
+    """By MQTT; without a broker straight to the landing: a sensor's tick comes once, and an incident must not be lost.
+
+    Then the city state does not show it until it is published again, but the lake does.
+    """
+    try:
+        publish(settings, found)
+    except (BrokerUnreachableError, NotDeliveredError):
+        with Intake(settings, writer="orchestration") as intake:
+            for incident in found:
+                payload = incident.model_dump_json(exclude_none=True).encode()
+                intake.submit(Parcel("incident", "orchestration", payload))
+            intake.flush()
+            intake.seal()
 
 
 def request(found: Sequence[Incident], now: datetime) -> dg.SensorResult | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import yaml
 
 from city.settings import Settings
@@ -55,8 +56,20 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
+def prepare_instance(settings: Settings) -> Path:
+    """Writes dagster.yaml and makes the storage; gives the yaml's path.
+
+    Telemetry is off before anything of Dagster is started, and webserver and daemon, which start together, do not
+    make the SQLite files at the same time (one of them would fail).
+    """
+    path = write_configuration(settings)
+    with dg.DagsterInstance.from_config(str(path.parent)) as instance:
+        instance.get_runs_count()
+    return path
+
+
 def write_configuration(settings: Settings) -> Path:
-    """Writes dagster.yaml; gives its path. Telemetry is off before anything of Dagster is started."""
+    """Writes dagster.yaml; gives its path."""
     home = dagster_home(settings)
     home.mkdir(parents=True, exist_ok=True)
     path = home / "dagster.yaml"

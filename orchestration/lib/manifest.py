@@ -24,6 +24,10 @@ NO_LAKE = {"GORODOK_LAKE_ATTACH": "ducklake:parse-only", "GORODOK_LAKE_DATA": "/
 """Parsing reads the profile and opens nothing; so definitions load without a lake."""
 
 
+class ManifestError(RuntimeError):
+    """The dbt project is missing or cannot be parsed; the message holds dbt's own words."""
+
+
 def load_manifest(settings: Settings) -> dict[str, Any]:
     """The manifest of the dbt project as it stands; parses it first (4 s) when a file of it has changed."""
     folder = target_dir(settings)
@@ -61,9 +65,7 @@ def dbt_command(settings: Settings) -> Path:
 
 def _parse(settings: Settings, folder: Path) -> None:
     if not (PROJECT / "dbt_project.yml").exists():
-        raise FileNotFoundError(
-            f"{PROJECT}: no dbt_project.yml; run from a checkout of the repository, the wheel has none"
-        )
+        raise ManifestError(f"{PROJECT}: no dbt_project.yml; run from a checkout of the repository, the wheel has none")
     where = ["--project-dir", PROJECT, "--profiles-dir", PROJECT, "--target-path", folder, "--log-path", folder]
     told = subprocess.run(
         [dbt_command(settings), "--quiet", "parse", *where],
@@ -73,7 +75,7 @@ def _parse(settings: Settings, folder: Path) -> None:
         check=False,
     )
     if told.returncode:
-        raise RuntimeError(
+        raise ManifestError(
             f"dbt cannot parse {PROJECT}; `make lint` shows the same:\n{told.stdout[-3000:]}{told.stderr[-500:]}"
         )
 

@@ -40,6 +40,7 @@ def run_build(found: Settings, select: str | None = None, *, as_json: bool = Fal
     """One build with its progress and summary; True when nothing failed."""
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err) as progress:
         task = progress.add_task("starting Dagster")
+        from orchestration.lib.manifest import ManifestError
         from orchestration.once import SelectionError, build_once
 
         done = 0
@@ -51,7 +52,7 @@ def run_build(found: Settings, select: str | None = None, *, as_json: bool = Fal
 
         try:
             report = build_once(found, select, tell)
-        except SelectionError as error:
+        except (SelectionError, ManifestError) as error:
             progress.stop()
             fail(str(error))
     if as_json:
