@@ -23,7 +23,7 @@ from simulator.life.source import Reading
 TURNAROUND_S = 45.0
 GPS_ERROR_M = 3.0
 METRES_A_DEGREE = 111_320.0
-TROUBLE_SHARE = 0.03
+TROUBLE_SHARE = 0.12
 """Share of trips with a breakdown, a closed road or a wheelchair ramp: two to seven minutes."""
 RUSH = {7: 1.12, 8: 1.18, 9: 1.08, 16: 1.06, 17: 1.16, 18: 1.14}
 """Local hour → how much longer a leg takes."""
@@ -119,7 +119,7 @@ class Fleet:
         for index in range(1, len(trip.calls)):
             planned = scheduled[index][0] - scheduled[index - 1][1]
             hour = int((departure - zero) // 3600) % 24
-            slower = RUSH.get(hour, 1.0) * max(0.85, chances.gauss(1.0, 0.07))
+            slower = RUSH.get(hour, 1.0) * max(0.85, chances.gauss(1.04, 0.09))
             arrival = departure + planned * slower + (chances.uniform(120, 420) if index == trouble_at else 0.0)
             dwell = max(6.0, chances.gauss(18, 6))
             departure = max(arrival + dwell, scheduled[index][1]) if index + 1 < len(trip.calls) else arrival
