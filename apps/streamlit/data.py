@@ -21,7 +21,7 @@ MARTS_TTL_S = 30
 STATE_TTL_S = 2
 
 
-class Trouble(Exception):
+class Trouble(Exception):  # noqa: N818 - it is told to a reader, not raised at a programmer
     """Something a person can mend; `code` names the sentence and the remedy in the text catalogue."""
 
     def __init__(self, code: str, detail: str = "") -> None:

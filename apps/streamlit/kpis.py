@@ -47,7 +47,7 @@ class Latest:
 
 def kpi(code: str) -> Kpi | None:
     """The catalogue's entry; None for a code that only an older lake knows."""
-    return catalogue()[code] if code in catalogue() else None
+    return next((entry for entry in catalogue().kpis if entry.code == code), None)
 
 
 def codes() -> list[str]:

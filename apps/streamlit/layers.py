@@ -32,7 +32,7 @@ ENTITIES_SHOWN = 3_000
 Row = Mapping[str, Any]
 
 
-def layer(feed: str, latest: pl.DataFrame, place: Place, words: Words, now: datetime, glide_ms: int = 0) -> PointLayer:
+def layer(feed: str, latest: pl.DataFrame, place: Place, words: Words, now: datetime) -> PointLayer:
     """Points of one feed. Entities without a known place are left out (the table has them)."""
     if feed == "meter_reading":
         points = _houses(latest, place, words, now)
@@ -42,7 +42,7 @@ def layer(feed: str, latest: pl.DataFrame, place: Place, words: Words, now: date
             for row in latest.head(ENTITIES_SHOWN).iter_rows(named=True)
             if (point := _point(feed, row, place, words, now)) is not None
         ]
-    return PointLayer(feed, points, RADIUS_PX.get(feed, 6), glide_ms)
+    return PointLayer(feed, points, RADIUS_PX.get(feed, 6))
 
 
 def is_stale(feed: str, event_at: datetime, now: datetime) -> bool:

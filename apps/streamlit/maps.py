@@ -8,7 +8,7 @@ Tooltips are inserted as HTML by the front end, so every value in one is escaped
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -31,6 +31,7 @@ TOOLTIP = {
         "maxWidth": "280px",
     },
 }
+PIXELS = pdk.types.String("pixels")  # a bare string would be an expression
 STREET: Colour = (128, 142, 154)
 STALE: Colour = (138, 150, 160)
 SMALL_SCREEN_BUILDINGS = 4_000  # more outlines than this are left out of a map that redraws every few seconds
@@ -56,8 +57,6 @@ class PointLayer:
     name: str
     points: Sequence[Point]
     radius_px: int = 6
-    glide_ms: int = 0
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def tip_html(lines: Iterable[str]) -> str:
@@ -97,7 +96,7 @@ def _shapes(name: str, features: list[Any]) -> pdk.Layer:
         filled=True,
         get_fill_color="properties.fill",
         get_line_color="properties.line",
-        line_width_units="pixels",
+        line_width_units=PIXELS,
         get_line_width="properties.width",
         pickable=False,
     )
@@ -124,13 +123,12 @@ def point_layers(layer: PointLayer) -> list[pdk.Layer]:
             get_fill_color="colour",
             get_line_color=[255, 255, 255, 220],
             stroked=True,
-            line_width_units="pixels",
+            line_width_units=PIXELS,
             get_line_width=1.2,
-            radius_units="pixels",
+            radius_units=PIXELS,
             get_radius=layer.radius_px,
             pickable=True,
             auto_highlight=True,
-            **({"transitions": {"getPosition": layer.glide_ms}} if layer.glide_ms else {}),
         )
     ]
     labelled = [row for row in data if row["label"]]
@@ -149,7 +147,6 @@ def point_layers(layer: PointLayer) -> list[pdk.Layer]:
                 font_weight=700,
                 character_set=pdk.types.String("auto"),
                 pickable=False,
-                **({"transitions": {"getPosition": layer.glide_ms}} if layer.glide_ms else {}),
             )
         )
     return layers

@@ -6,13 +6,16 @@ and numbers stand in tabular figures. Engineers' tables stay `st.dataframe` (sor
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
 
-from apps.streamlit.look import SIGNS, Level
+from apps.streamlit.look import CHART, SIGNS, Level
+
+HISTORY_LINE, TARGET_LINE = CHART["inflow"], CHART["target"]
 
 
 @dataclass(frozen=True)
@@ -102,16 +105,27 @@ def _spark(history: Sequence[float | None], target: float | None) -> str:
         return round(27 - (value - low) / height * 24, 2)
 
     points = " ".join(f"{index / width * 100:.2f},{at(value)}" for index, value in known)
-    line = f'<path class="g-target" d="M0 {at(target)}H100"/>' if target is not None else ""
-    return (
-        f'<svg class="g-spark" viewBox="0 0 100 30" preserveAspectRatio="none" aria-hidden="true">'
-        f'{line}<polyline points="{points}"/></svg>'
+    line = (
+        f'<path d="M0 {at(target)}H100" stroke="{TARGET_LINE}" stroke-dasharray="3 3"/>' if target is not None else ""
     )
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 30" preserveAspectRatio="none" fill="none">'
+        f'<style>*{{vector-effect:non-scaling-stroke}}</style>{line}<polyline points="{points}" '
+        f'stroke="{HISTORY_LINE}" stroke-width="1.8" stroke-linejoin="round"/></svg>'
+    )
+    # st.html drops inline SVG, and keeps a picture whose address is the drawing itself
+    return f'<img class="g-spark" alt="" src="data:image/svg+xml;base64,{b64encode(drawing.encode()).decode()}">'
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell | str]], caption: str = "") -> None:
     """A table for people; on a phone each row becomes a card with its columns' names."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    rows = list(rows)
+    first = rows[0] if rows else []
+    right = [isinstance(cell, Cell) and cell.number for cell in first]
+    head = "".join(
+        f'<th scope="col"{" class=g-number" if index < len(right) and right[index] else ""}>{escape(name)}</th>'
+        for index, name in enumerate(columns)
+    )
     body = "".join(f"<tr>{''.join(_cell(cell, columns[i]) for i, cell in enumerate(row))}</tr>" for row in rows)
     named = f"<caption>{escape(caption)}</caption>" if caption else ""
     st.html(f'<div class="g-table"><table>{named}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')

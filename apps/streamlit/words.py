@@ -97,6 +97,7 @@ class Words:
         if self.language == "ru":
             text = text.replace(",", NARROW_SPACE).replace(".", ",")
         zero = not any(character in "123456789" for character in text)
+        text = "0" if zero else text
         minus = "" if zero or value >= 0 else "−"
         return f"{minus or ('+' if sign and not zero else '')}{text}"
 
@@ -119,14 +120,11 @@ class Words:
 
     def size(self, count_bytes: float | None) -> str:
         """Bytes in decimal multiples (IEC 80000-13: kB = 1,000 bytes)."""
-        value = float(count_bytes or 0)
-        for step in ("b", "kb", "mb", "gb"):
-            if value < 1_000:
-                break
+        value, steps = float(count_bytes or 0), ["b", "kb", "mb", "gb", "tb"]
+        while value >= 1_000 and len(steps) > 1:
             value /= 1_000
-        else:
-            step = "tb"
-        return f"{self.number(value)}{NARROW_SPACE}{self(f'size.{step}')}"
+            steps.pop(0)
+        return f"{self.number(value)}{NARROW_SPACE}{self(f'size.{steps[0]}')}"
 
     def local(self, moment: datetime) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(self.zone)

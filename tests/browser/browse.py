@@ -131,5 +131,6 @@ return app && app.getAttribute('data-test-script-state') === 'notRunning'
 """
 HEIGHT = """
 const block = document.querySelector('.stMainBlockContainer');
-return block ? Math.ceil(block.getBoundingClientRect().bottom + document.querySelector('[data-testid="stMain"]').scrollTop) : 900;
+return block ? Math.ceil(block.getBoundingClientRect().bottom
+  + document.querySelector('[data-testid="stMain"]').scrollTop) : 900;
 """

@@ -239,8 +239,9 @@ def move(settings: Settings, now: datetime) -> None:
     connection: sqlite3.Connection = open_for_writing(settings.state_path)
     moment = int(now.timestamp() * 1e6)
     connection.execute(
-        "UPDATE entity SET event_us = ?, received_us = ?, longitude = longitude + 0.002 WHERE feed = 'vehicle_position'",
-        (moment, moment),
+        "UPDATE entity SET event_us = ?, received_us = ?, longitude = longitude + ? "
+        "WHERE feed = 'vehicle_position'",
+        (moment, moment, 0.0006 if now.minute % 2 else -0.0006),
     )
     connection.execute("UPDATE feed SET last_received_us = ?, messages = messages + 1", (moment,))
     connection.close()
@@ -288,7 +289,8 @@ def state_messages(now: datetime) -> list[tuple[str, str, datetime, tuple[float 
             )
         )
     ring = "57.600,39.890 57.604,39.890 57.604,39.900 57.600,39.900 57.600,39.890"
-    info = {"language": "ru-RU", "event": "Гололедица", "headline": "Гололедица на дорогах до вечера", "severity": "Moderate",
+    info = {"language": "ru-RU", "event": "Гололедица", "headline": "Гололедица на дорогах до вечера",
+            "severity": "Moderate",
             "expires": now + timedelta(hours=5), "area": [{"areaDesc": "Центр", "polygon": [ring]}]}  # fmt: skip
     english = {**info, "language": "en-US", "event": "Glaze ice", "headline": "Glaze ice on roads until evening"}
     told = {"identifier": "a-1", "msgType": "Alert", "info": [info, english]}

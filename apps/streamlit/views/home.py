@@ -113,7 +113,7 @@ def figures(words: Words) -> None:
 
 
 def _tile(item: kpis.Latest, words: Words, stale: bool) -> parts.Tile:
-    change = item.change
+    change = words.number(item.change, sign=True) if item.change is not None else "0"
     target = words("home.no_target")
     if item.target is not None:
         target = words("home.target", sign=kpis.sign(item.better), value=words.number(item.target))
@@ -122,9 +122,7 @@ def _tile(item: kpis.Latest, words: Words, stale: bool) -> parts.Tile:
         value=words.number(item.value),
         unit=words.unit(item.unit),
         level="stale" if stale else item.level,
-        change=""
-        if not change
-        else words("home.since", change=words.number(change, sign=True), day=_short(item, words)),
+        change="" if change in ("0", "—") else words("home.since", change=change, day=_short(item)),
         change_level=item.change_level,
         foot=target,
         history=item.history,
@@ -133,7 +131,7 @@ def _tile(item: kpis.Latest, words: Words, stale: bool) -> parts.Tile:
     )
 
 
-def _short(item: kpis.Latest, words: Words) -> str:
+def _short(item: kpis.Latest) -> str:
     return f"{item.before_day:%d.%m}" if item.before_day else "—"
 
 
@@ -143,10 +141,7 @@ def live_map() -> None:
     words, now, place = frame.words(), frame.now(), frame.place()
     with frame.told(words):
         latest = data.state()
-        shown = [
-            layers.layer(feed, latest.filter(pl.col("feed") == feed), place, words, now, glide_ms=0)
-            for feed in LIVE_FEEDS
-        ]
+        shown = [layers.layer(feed, latest.filter(pl.col("feed") == feed), place, words, now) for feed in LIVE_FEEDS]
         shown = [layer for layer in shown if layer.points]
         if not shown:
             parts.notice(words("home.map_empty"), words("home.map_empty_remedy"), "gorodok demo")
@@ -171,11 +166,10 @@ def feeds_now() -> None:
                 parts.Cell(feed_title(feed.code, words)),
                 parts.Cell(words(f"status.{feed.state}"), feed.level),
                 parts.Cell(words.age(feed.last_at, now), number=True),
-                parts.Cell(words.number(feed.messages, 0), number=True),
             ]
             for feed in judge.feeds(data.heard(), now)
         ]
-        columns = [words(f"home.{name}") for name in ("feed", "state", "last", "messages")]
+        columns = [words(f"home.{name}") for name in ("feed", "state", "last")]
         parts.table(columns, rows)
 
 

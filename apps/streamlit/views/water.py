@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 
 import polars as pl
@@ -48,7 +49,7 @@ def main() -> None:
 def _level(share: float | None) -> Level:
     """Against the city's own norm (city.toml, norms.water.loss_share_target)."""
     target = frame.place().loss_target
-    if share is None or share != share:
+    if share is None or math.isnan(share):
         return "none"
     return "good" if share <= target else "warn" if share <= FAR_OFF * target else "bad"
 
