@@ -60,7 +60,12 @@ def detect(
     ] = 320,
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0, …")] = None,
     motion: Annotated[
-        float, typer.Option(min=0, max=255, help="Пропускать кадры без изменений; 0 = нет / Skip unchanged; 0 = off")
+        float,
+        typer.Option(
+            min=0,
+            max=255,
+            help="Пропускать кадры без изменений; 0 = нет, 8 для начала / Skip unchanged; 0 = off, 8 to start",
+        ),
     ] = 0.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Не больше кадров / Stop after so many frames")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Итог и события в JSON / Summary and events as JSON")] = False,
