@@ -16,7 +16,8 @@ class MotionGate:
     least_change: 0…255; 0 lets everything pass. The largest change decides and not the mean: a dog in a yard
     is two cells of 2,304. Measured on 315 frames of six real videos of flying things (108 with a finding): 8 passes
     55 % and skips 1 finding, 15 passes 49 % and skips 6, 25 passes 40 % and skips 17; 1-2 ms a frame against 125 for
-    the detector (yolov8n, 320 px, a busy machine). So 8 is a fair start, and off the default. Slow changes (dusk) add up against the frame that passed last, not the one before.
+    the detector (yolov8n, 320 px, a busy machine). So 8 is a fair start, and off the default.
+    Slow changes (dusk) add up against the frame that passed last, not the one before.
     """
 
     def __init__(self, least_change: float) -> None:
