@@ -27,6 +27,8 @@ LOCALE_RU: dict[str, Any] = {
 }
 # Tol 2021, "muted": told apart with any colour vision; six zones are more than a small town has
 ZONE_COLOURS = ["#2B8CB0", "#D9A23B", "#7A4E9B", "#4C9F70", "#C2607A", "#6B7A86"]
+TROUBLE_COLOURS = ["#D2602F", "#D9A23B", "#C2607A", "#7A4E9B"]
+REST_COLOURS = ["#8FB8C8", "#2B8CB0", "#6B7A86", "#4C9F70", "#A9B4BC", "#7A8F9B"]
 ZONE_DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3]]
 
 
@@ -54,7 +56,7 @@ def dressed(chart: Any, words: Words, height: int = 260) -> Any:
         .configure(**config)
         .configure_view(strokeWidth=0)
         .configure_axisY(domain=False, ticks=False, gridOpacity=0.5, titleFontWeight="normal")
-        .configure_legend(orient="top", title=None, symbolType="circle")
+        .configure_legend(orient="top", title=None, symbolType="circle", labelLimit=320)
     )
 
 
@@ -90,7 +92,7 @@ def balance(days: pl.DataFrame, words: Words) -> Any:
     )
     chart = (
         alt.Chart(long)
-        .mark_bar(size=max(3, min(26, int(620 / max(days.height, 1)))))
+        .mark_bar(size=max(3, min(26, int(400 / max(days.height, 1)))))
         .encode(
             x=days_axis(days.height),
             y=alt.Y("sum(m3):Q", title=words.unit("m3"), stack="zero"),
@@ -117,7 +119,11 @@ def nights(days: pl.DataFrame, names: dict[str, str], words: Words) -> Any:
     base = alt.Chart(data).encode(
         x=days_axis(data["day"].n_unique()),
         y=alt.Y("night_flow_m3_h:Q", title=words.unit("m3/h"), scale=alt.Scale(zero=True)),
-        color=alt.Color("name:N", scale=alt.Scale(domain=order, range=ZONE_COLOURS[: max(len(order), 1)])),
+        color=alt.Color(
+            "name:N",
+            scale=alt.Scale(domain=order, range=ZONE_COLOURS[: max(len(order), 1)]),
+            legend=alt.Legend(symbolType="stroke", symbolSize=400, symbolStrokeWidth=2.5),
+        ),
         tooltip=[
             alt.Tooltip("day:T", timeUnit="utcyearmonthdate", format="%-d %B", title=words("app.day")),
             alt.Tooltip("name:N", title=words("water.zone")),
@@ -131,15 +137,19 @@ def nights(days: pl.DataFrame, names: dict[str, str], words: Words) -> Any:
 
 
 def site_week(events: pl.DataFrame, words: Words) -> Any:
-    """Columns day, name, events: stacked bars of the week."""
-    order = sorted(events["name"].unique().to_list())
+    """Columns day, name, trouble, events: stacked bars of the week, what needs cleaning on top in warm colours."""
+    troubles = sorted(events.filter(pl.col("trouble"))["name"].unique().to_list())
+    rest = sorted(events.filter(~pl.col("trouble"))["name"].unique().to_list())
+    order = troubles + rest
+    colours = [*TROUBLE_COLOURS[: len(troubles)], *REST_COLOURS[: len(rest)]]
     chart = (
         alt.Chart(events)
         .mark_bar(size=34)
         .encode(
             x=days_axis(events["day"].n_unique()),
             y=alt.Y("sum(events):Q", title=words("cleaning.events"), axis=alt.Axis(tickMinStep=1)),
-            color=alt.Color("name:N", scale=alt.Scale(domain=order, range=ZONE_COLOURS[: max(len(order), 1)])),
+            color=alt.Color("name:N", scale=alt.Scale(domain=order, range=colours)),
+            order=alt.Order("trouble:O", sort="ascending"),
             tooltip=[
                 alt.Tooltip("day:T", timeUnit="utcyearmonthdate", format="%-d %B", title=words("app.day")),
                 alt.Tooltip("name:N", title=" "),

@@ -96,7 +96,7 @@ def _spark(history: Sequence[float | None], target: float | None) -> str:
     """A small line of the last days with the target dashed; nothing below two values."""
     known = [(index, value) for index, value in enumerate(history) if value is not None]
     if len(known) < 2:
-        return '<div class="g-spark"></div>'
+        return ""
     values = [value for _, value in known] + ([target] if target is not None else [])
     low, high = min(values), max(values)
     width, height = max(len(history) - 1, 1), (high - low) or 1.0

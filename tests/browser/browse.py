@@ -95,6 +95,9 @@ class Browser:
                 raise TimeoutError(f"the page did not stand within {timeout_s} s: {self.text()[:500]}")
             time.sleep(0.05)
 
+    def wait_for_text(self, text: str, timeout_s: float = 30) -> None:
+        self._wait(lambda: text in self.text(), timeout_s)
+
     def text(self) -> str:
         return self.driver.find_element(By.TAG_NAME, "body").text
 

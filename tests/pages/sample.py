@@ -239,8 +239,7 @@ def move(settings: Settings, now: datetime) -> None:
     connection: sqlite3.Connection = open_for_writing(settings.state_path)
     moment = int(now.timestamp() * 1e6)
     connection.execute(
-        "UPDATE entity SET event_us = ?, received_us = ?, longitude = longitude + ? "
-        "WHERE feed = 'vehicle_position'",
+        "UPDATE entity SET event_us = ?, received_us = ?, longitude = longitude + ? WHERE feed = 'vehicle_position'",
         (moment, moment, 0.0006 if now.minute % 2 else -0.0006),
     )
     connection.execute("UPDATE feed SET last_received_us = ?, messages = messages + 1", (moment,))

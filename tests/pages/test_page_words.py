@@ -31,7 +31,9 @@ def test_both_languages_fill_in_the_same_values(key: str) -> None:
 
 def test_russian_is_russian_and_english_is_english() -> None:
     assert not [key for key, text in catalogue("en").items() if re.search("[а-яё]", str(text))]
-    latin_only = [key for key, text in catalogue("ru").items() if str(text) and not re.search("[а-яёА-Я₽%²³]", str(text))]
+    latin_only = [
+        key for key, text in catalogue("ru").items() if str(text) and not re.search("[а-яёА-Я₽%²³]", str(text))
+    ]
     assert all(text_is_a_command(key) for key in latin_only), latin_only
 
 

@@ -119,15 +119,13 @@ def _list(sites: list[judge.Site], words: Words, now: datetime) -> None:
         sure = words("cleaning.sure", share=words.percent(site.confidence, 0)) if site.confidence is not None else ""
         rows.append(
             [
-                _name(site, words),
+                parts.Cell(_name(site, words), note=", ".join(filter(None, (_seen(site, words), sure)))),
                 parts.Cell(words(f"cleaning.level_{site.level}"), site.level),
-                parts.Cell(_seen(site, words), note=sure),
                 parts.Cell(words.age(site.last_at, now), number=True),
                 parts.Cell(words.number(site.open_tasks, 0), number=True),
-                parts.Cell(words.number(site.events_7d, 0), number=True),
             ]
         )
-    parts.table([words(f"cleaning.{name}") for name in ("site", "state", "seen", "age", "tasks", "week")], rows)
+    parts.table([words(f"cleaning.{name}") for name in ("site", "state", "age", "tasks")], rows)
 
 
 def _week(words: Words, now: datetime) -> None:
@@ -143,7 +141,14 @@ def _week(words: Words, now: datetime) -> None:
         .alias("name")
     )
     parts.heading(words("cleaning.week_title"), words("cleaning.week_note"))
-    summed = named.group_by("day", "name").agg(pl.col("events").sum()).sort("day", "name")
+    summed = (
+        named.with_columns(
+            pl.col("class_name").is_in(judge.SITE_TROUBLE).alias("trouble"),
+        )
+        .group_by("day", "name", "trouble")
+        .agg(pl.col("events").sum())
+        .sort("day", "name")
+    )
     st.altair_chart(charts.site_week(summed, words), key="site_week")
 
 
