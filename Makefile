@@ -23,7 +23,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 
 setup-vision: setup ## Add ultralytics and torch (CPU) to .venv for vision jobs
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/vision.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/vision.txt
 
 demo: setup ## Run the city on embedded defaults and print its addresses (Ctrl-C ends)
 	$(BIN)/gorodok demo
@@ -67,6 +67,8 @@ lock: ## Make requirements/*.txt anew from pyproject.toml (needs uv)
 	for extra in dev scale; do \
 	  uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra $$extra pyproject.toml -o requirements/$$extra.txt; done
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/base.txt
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/base.txt \
+	  --overrides requirements/vision-overrides.txt requirements/vision.in -o requirements/vision.txt
 
 clean: ## Remove what can be made again (data under var/ stay)
 	rm -rf $(VENV) site dbt/target .pytest_cache .mypy_cache .ruff_cache artefacts
