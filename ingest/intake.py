@@ -37,6 +37,8 @@ UNKNOWN_FEED = "unknown"
 OUTCOME_EVERY_S = 60.0
 MAX_PENDING_BYTES = 128 * 2**20
 """More than this waits in memory only when the disk is full or slow; then `submit` blocks."""
+CROWD = 500
+"""So many messages that wait are worth a flush at once: half of what a broker sends before it wants acknowledgements."""
 
 Listener = Callable[[str, Sequence[Contract], pa.RecordBatch], None]
 """Called after a feed's rows are durable, with the models and their batch, in the flushing thread."""
@@ -70,6 +72,8 @@ class _Flush:
     """What one flush will write; kept when the write fails, and tried again unchanged."""
 
     items: list[_Item]
+    messages: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    bytes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     models: dict[str, list[Contract]] = field(default_factory=dict)
     batches: dict[str, pa.RecordBatch] = field(default_factory=dict)
     quarantined: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -108,6 +112,7 @@ class Intake:
         self._told = time.monotonic()
         self._outcomes: list[IngestOutcome] = []
         self.totals = Totals()
+        self.crowded = threading.Event()
 
     def __enter__(self) -> Self:
         self.recover()
@@ -128,6 +133,8 @@ class Intake:
                 self._room.wait(1.0)
             self._pending.append(item)
             self.totals.pending_bytes += len(parcel.payload)
+            if len(self._pending) == CROWD:
+                self.crowded.set()
 
     def note(self, outcome: IngestOutcome) -> None:
         """Adds an outcome row (a fetch, a load) to the next flush."""
@@ -142,6 +149,7 @@ class Intake:
                 return False
             with self._room:
                 items, self._pending = self._pending, []
+                self.crowded.clear()
             if not items and not self._outcomes:
                 return True
             return self._write(self._prepare(items))
@@ -149,6 +157,11 @@ class Intake:
     def seal(self, older_than_s: float = 0, larger_than_bytes: int = 0) -> list[Sealed]:
         """Seals logs that are due (all by default); a failure is told and leaves the log for `recover`."""
         return self._noted("seal", lambda: self._landing.seal(older_than_s, larger_than_bytes))
+
+    def warm_up(self) -> None:
+        """Does once what pyarrow does at its first array (it imports pandas: 1 to 5 s), before messages wait for it."""
+        for feed in CONTRACTS:
+            to_batch(feed, [], [], [])
 
     def recover(self) -> list[Sealed]:
         """Seals what a killed process left."""
@@ -170,13 +183,18 @@ class Intake:
         sources: dict[str, list[str]] = defaultdict(list)
         refused: list[tuple[str, str, datetime, Reject]] = []
         for item in items:
-            feed, source = item.parcel.feed, item.parcel.source
-            good, rejects = self._decode(item.parcel)
+            parcel = item.parcel
+            feed, source = parcel.feed, parcel.source
+            known = feed if feed in CONTRACTS else UNKNOWN_FEED
+            flush.messages[known] += 1
+            flush.bytes[known] += len(parcel.payload)
+            good, rejects = self._decode(parcel)
             if good:
                 models[feed] += good
                 received[feed] += [item.received_at] * len(good)
                 sources[feed] += [source] * len(good)
-            refused += [(feed, source, item.received_at, reject) for reject in rejects]
+            if rejects:
+                refused += [(feed, source, item.received_at, reject) for reject in rejects]
         for feed in models:
             self._add(flush, feed, models[feed], received[feed], sources[feed], refused)
         self._add_quarantine(flush, refused)
@@ -305,7 +323,7 @@ class Intake:
             if item.ack is not None:
                 item.ack()
         with self._room:
-            totals.pending_bytes -= sum(len(item.parcel.payload) for item in flush.items)
+            totals.pending_bytes -= sum(flush.bytes.values())
             self._room.notify_all()
         self._tell_flushes()
 
@@ -318,18 +336,12 @@ class Intake:
                     log.exception("a listener failed on %d rows of %s", len(models), feed)
 
     def _count(self, flush: _Flush, started: datetime, seconds: float) -> None:
-        sizes: dict[str, int] = defaultdict(int)
-        messages: dict[str, int] = defaultdict(int)
-        for item in flush.items:
-            feed = item.parcel.feed if item.parcel.feed in CONTRACTS else UNKNOWN_FEED
-            messages[feed] += 1
-            sizes[feed] += len(item.parcel.payload)
-        for feed, count in messages.items():
+        for feed, count in flush.messages.items():
             tally = self._tallies.setdefault(feed, _Tally(started))
             tally.steps += 1
             tally.seconds += seconds
             tally.messages += count
-            tally.bytes += sizes[feed]
+            tally.bytes += flush.bytes[feed]
             tally.rows += flush.batches[feed].num_rows if feed in flush.batches else 0
             tally.quarantined += flush.quarantined.get(feed, 0)
 

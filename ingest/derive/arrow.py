@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import AwareDatetime
 from pydantic import AwareDatetime
 from pydantic_core import to_json
@@ -24,7 +25,9 @@ TIME = pa.timestamp("us", "UTC")
 
 ENVELOPE = pa.schema(
     [
-        pa.field("event_at", TIME, metadata={"description": "Trusted event time: received_at where the clock is ahead"}),
+        pa.field(
+            "event_at", TIME, metadata={"description": "Trusted event time: received_at where the clock is ahead"}
+        ),
         pa.field("received_at", TIME, metadata={"description": "When the platform received it"}),
         pa.field("clock_status", pa.string(), metadata={"description": "ok, ahead or behind (of received_at)"}),
         pa.field("source", pa.string(), metadata={"description": "MQTT topic, or adapter and address"}),
@@ -85,24 +88,18 @@ def to_batch(
         if is_json:
             column = [None if cell is None else to_json(cell, exclude_none=True).decode() for cell in column]
         arrays.append(pa.array(column, kind))
-    return pa.RecordBatch.from_arrays(
-        [*arrays, *_envelope(contract, values, received_at, sources)], schema=landing_schema(feed)
-    )
+    schema = landing_schema(feed)
+    event = arrays[schema.get_field_index(contract.spec.event_time)]
+    return pa.RecordBatch.from_arrays([*arrays, *_envelope(contract, event, received_at, sources)], schema=schema)
 
 
 def _envelope(
-    contract: type[Contract], values: Sequence[dict[str, Any]], received_at: Sequence[datetime], sources: Sequence[str]
+    contract: type[Contract], event: pa.Array, received_at: Sequence[datetime], sources: Sequence[str]
 ) -> list[pa.Array]:
     spec = contract.spec
-    event_at: list[datetime] = []
-    status: list[str] = []
-    for row, received in zip(values, received_at, strict=True):
-        event = row[spec.event_time]
-        lead_s = (event - received).total_seconds()
-        if lead_s > spec.ahead_s:
-            event_at.append(received)
-            status.append("ahead")
-        else:
-            event_at.append(event)
-            status.append("behind" if lead_s < -spec.behind_s else "ok")
-    return [pa.array(event_at, TIME), pa.array(received_at, TIME), pa.array(status), pa.array(sources)]
+    received = pa.array(received_at, TIME)
+    lead_us = pc.subtract(event.cast(pa.int64()), received.cast(pa.int64()))
+    ahead = pc.greater(lead_us, spec.ahead_s * 1_000_000)
+    behind = pc.less(lead_us, -spec.behind_s * 1_000_000)
+    status = pc.if_else(ahead, "ahead", pc.if_else(behind, "behind", "ok"))
+    return [pc.if_else(ahead, received, event), received, status, pa.array(sources, pa.string())]
