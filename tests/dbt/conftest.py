@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +30,7 @@ class Lake:
     def __init__(self, home: Path) -> None:
         self.settings = Settings(home=home)
         self._segments = 0
+        self.manifest: Any = None
         with open_lake(self.settings) as connection:
             ensure_tables(connection)
 
@@ -53,24 +51,33 @@ class Lake:
         broken = [report.reason for report in reports if report.reason]
         assert not broken, broken
 
-    def build(self, *arguments: str, as_of: str = AS_OF, **env: str) -> str:
-        """`dbt build ARGUMENTS`; its output. Fails the test when dbt fails."""
-        done = self.dbt("build", *arguments, as_of=as_of, **env)
-        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-        return done.stdout
+    def build(self, *arguments: str) -> None:
+        """`dbt build ARGUMENTS`; fails the test when dbt fails."""
+        self.dbt("build", *arguments)
 
-    def dbt(self, *arguments: str, as_of: str = AS_OF, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> None:
+        """`dbt run ARGUMENTS`: the models without their tests."""
+        self.dbt("run", *arguments)
+
+    def dbt(self, *arguments: str) -> None:
+        """One dbt command in this process: importing dbt and reading the project costs more than most commands."""
+        from dbt.cli.main import dbtRunner
+
         project = str(ROOT / "dbt")
-        with writer_lock(self.settings, "test"):
-            environment = {
-                **os.environ, **dbt_env(self.settings), "DBT_PROFILES_DIR": project, "GORODOK_AS_OF": as_of,
-                "DBT_LOG_PATH": str(self.settings.home / "logs"), "DBT_TARGET_PATH": str(self.settings.home / "target"),
-                **env,
-            }  # fmt: skip
-            return subprocess.run(
-                [sys.executable, "-m", "dbt.cli.main", *arguments],
-                cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=280,
-            )  # fmt: skip
+        environment = {
+            **dbt_env(self.settings), "DBT_PROFILES_DIR": project, "DBT_PROJECT_DIR": project, "GORODOK_AS_OF": AS_OF,
+            "DBT_LOG_PATH": str(self.settings.home / "logs"), "DBT_TARGET_PATH": str(self.settings.home / "target"),
+        }  # fmt: skip
+        said: list[str] = []
+        with pytest.MonkeyPatch.context() as patch, writer_lock(self.settings, "test"):
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            patch.chdir(project)
+            runner = dbtRunner(manifest=self.manifest, callbacks=[lambda event: said.append(event.info.msg)])
+            done = runner.invoke(["--quiet", *arguments])
+            if self.manifest is None:
+                self.manifest = runner.manifest
+        assert done.success, f"{done.exception}\n" + "\n".join(said[-80:])
 
     def rows(self, sql: str, params: Sequence[Any] = ()) -> list[dict[str, Any]]:
         return self.frame(sql, params).to_dicts()

@@ -1,0 +1,320 @@
+"""One lake through its life: empty, filled, filled late and twice, rebuilt from nothing; and its totals by hand.
+
+The days are 2026-03-05 … 2026-03-09 in Moscow (UTC+3), so each local day begins at 21:00 UTC.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+SEED = 20260310
+FIRST = datetime.fromisoformat("2026-03-05T00:00:00+03:00")
+DAYS = 5
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def hours(step: timedelta) -> Iterator[datetime]:
+    at = FIRST
+    while at < FIRST + timedelta(days=DAYS):
+        yield at
+        at += step
+
+
+def positions() -> list[dict[str, Any]]:
+    """Two buses on the equator, a fix each minute from 06:00 to 08:00; bus a goes 600 m a minute, b stands."""
+    rows = []
+    for day in range(DAYS):
+        for minute in range(121):
+            at = FIRST + timedelta(days=day, hours=6) + minute * MINUTE
+            for vehicle, step in (("a", 600.0), ("b", 0.0)):
+                if vehicle == "b" and 30 < minute < 45:
+                    continue  # a gap of 15 minutes
+                rows.append(
+                    {
+                        "vehicle_id": vehicle, "timestamp": at, "latitude": 0.0,
+                        "longitude": minute * step / 111_195.08, "route_id": "1",
+                        "boot_id": f"day-{day}", "sequence": minute,
+                    }
+                )  # fmt: skip
+    return rows
+
+
+def meters() -> list[dict[str, Any]]:
+    """Four flats of 0.25 m3/h in zone z, the meter of their house with 1.25 m3/h, and an electricity meter."""
+    rows = []
+    for number, at in enumerate(hours(HOUR)):
+        for flat in range(4):
+            # flat 3 delivers every 5 hours; on the third day its meter was replaced
+            if flat == 3 and number % 5:
+                continue
+            counter = 100 + number * 0.25 if not (flat == 3 and number >= 60) else (number - 60) * 0.25
+            rows.append(
+                {
+                    "meter_id": f"flat-{flat}", "event_time": at, "medium": "cold_water", "scope": "flat",
+                    "volume_m3": counter, "house_id": "h", "zone_id": "z",
+                }
+            )  # fmt: skip
+        common = {"medium": "cold_water", "scope": "house", "house_id": "h", "zone_id": "z"}
+        rows.append({"meter_id": "house", "event_time": at, "volume_m3": 5000 + number * 1.25, **common})
+        if number % 24 == 12:
+            rows.append({"meter_id": "power", "event_time": at, "medium": "electricity", "energy_kwh": number * 0.5})
+    return rows
+
+
+def flows() -> list[dict[str, Any]]:
+    """Zone z is fed 2.5 m3/h and gives 1 m3/h away: 36 m3 a day net, of which 30 are metered."""
+    rows = []
+    for at in hours(15 * MINUTE):
+        for sensor, role, value in (("in", "inlet", 2.5), ("out", "outlet", 1.0)):
+            rows.append(
+                {
+                    "sensor_id": sensor, "event_time": at, "quantity": "flow_m3_h", "value": value, "role": role,
+                    "zone_id": "z",
+                }
+            )  # fmt: skip
+    return rows
+
+
+def complaints() -> list[dict[str, Any]]:
+    """Ten a day; due in a day; the even ones are closed after 6 hours, the odd ones after 30."""
+    rows = []
+    for day in range(DAYS):
+        for number in range(10):
+            asked = FIRST + timedelta(days=day, hours=10)
+            base = {
+                "service_request_id": f"r-{day}-{number}", "service_code": "light", "requested_datetime": asked,
+                "deadline": asked + timedelta(days=1), "description": "Не горит фонарь", "lat": 59.2, "long": 39.9,
+            }  # fmt: skip
+            closed = asked + timedelta(hours=30 if number % 2 else 6)
+            rows.append({**base, "status": "open", "updated_datetime": asked})
+            rows.append({**base, "status": "closed", "updated_datetime": closed})
+    return rows
+
+
+def cameras() -> list[dict[str, Any]]:
+    """Two waste sites a day: the first is full, the second is empty."""
+    return [
+        {
+            "event_id": f"{day}-{site}", "camera_id": f"cam-{site}", "site_id": f"site-{site}",
+            "event_time": FIRST + timedelta(days=day, hours=9), "class_name": kind, "confidence": 0.9,
+        }
+        for day in range(DAYS)
+        for site, kind in ((1, "waste_full"), (2, "waste_empty"))
+    ]  # fmt: skip
+
+
+FEEDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "vehicle_position": positions,
+    "meter_reading": meters,
+    "scada_reading": flows,
+    "complaint": complaints,
+    "camera_event": cameras,
+}
+
+
+class Story:
+    """The lake and what was built in it on the way."""
+
+    def __init__(self, lake: Any) -> None:
+        self.lake = lake
+        lake.build("--exclude", "source:*")  # on an empty lake, unit tests included
+        chance = random.Random(SEED)
+        late = {feed: [] for feed in FEEDS}
+        for feed, make in FEEDS.items():
+            early = []
+            for row in make():
+                (late if chance.random() < 0.2 else {feed: early})[feed].append(row)
+            # the last day has not come yet
+            event = {"vehicle_position": "timestamp", "complaint": "updated_datetime"}.get(feed, "event_time")
+            today = FIRST + timedelta(days=DAYS - 1)
+            late[feed] += [row for row in early if row[event] >= today]
+            early = [row for row in early if row[event] < today]
+            lake.land(feed, early)
+            late[feed] += chance.sample(early, len(early) // 10)  # sent twice
+        lake.load()
+        lake.run()
+        for feed, rows in late.items():
+            chance.shuffle(rows)
+            for start in range(0, len(rows), max(1, len(rows) // 3)):
+                lake.land(feed, rows[start : start + max(1, len(rows) // 3)])
+        lake.load()
+        lake.run()
+        self.incremental = self.tables()
+        lake.build("--full-refresh", "--exclude-resource-type", "unit_test", "--exclude", "source:*")
+        self.full = self.tables()
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        names = self.lake.rows(
+            "SELECT schema_name || '.' || table_name AS name FROM duckdb_tables() WHERE database_name = 'lake' "
+            "AND schema_name IN ('intermediate', 'marts') AND table_name <> 'built_through'"
+        )
+        return {row["name"]: self.lake.frame(f"SELECT * FROM {row['name']}") for row in names}
+
+    def kpi(self, code: str) -> dict[date, float | None]:
+        rows = self.lake.rows("SELECT day, value FROM marts.mart_kpi_daily WHERE code = ? ORDER BY day", [code])
+        return {row["day"]: row["value"] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def story(new_lake: Callable[[str], Any]) -> Story:
+    return Story(new_lake("dbt"))
+
+
+def day(number: int) -> date:
+    return (FIRST + timedelta(days=number)).date()
+
+
+def test_incremental_equals_full_refresh(story: Story) -> None:
+    """A fifth of the rows came late, a tenth came twice, in four loads and three builds."""
+    assert story.incremental.keys() == story.full.keys()
+    for name, full in story.full.items():
+        key = [column for column, kind in full.schema.items() if kind not in (pl.Float64, pl.Boolean)]
+        assert_frame_equal(
+            story.incremental[name].sort(key, nulls_last=True), full.sort(key, nulls_last=True),
+            check_exact=False, rel_tol=1e-9, abs_tol=1e-9,
+        )  # fmt: skip
+    assert full.height > 0
+
+
+def test_nothing_is_lost_or_doubled(story: Story) -> None:
+    health = {row["feed"]: row for row in story.lake.rows("SELECT * FROM marts.mart_feed_health")}
+    assert len(health) == 12
+    for feed, make in FEEDS.items():
+        assert health[feed]["rows_total"] == len(make()), feed
+        assert health[feed]["duplicates_total"] > 0 or feed == "camera_event"
+        assert health[feed]["conflicts_total"] == 0
+    assert health["trip_update"]["rows_total"] == 0
+    assert health["trip_update"]["is_silent"] is None
+    assert health["scada_reading"]["is_silent"] is True  # 15 h before AS_OF
+    assert story.lake.rows("SELECT count(*) AS n FROM marts.mart_sequence_gap WHERE entity = 'a'")[0]["n"] == 0
+
+
+def test_vehicle_days(story: Story) -> None:
+    rows = story.lake.rows("SELECT * FROM marts.mart_vehicle_day ORDER BY day, vehicle_id")
+    assert len(rows) == 2 * DAYS
+    for row in rows:
+        if row["vehicle_id"] == "a":
+            assert row["fixes"] == 121
+            assert row["distance_m"] == pytest.approx(120 * 600, rel=1e-6)
+            assert row["moving_s"] == 7200
+        else:
+            assert (row["fixes"], row["distance_m"], row["max_gap_s"]) == (107, 0, 900)
+    gaps = story.lake.rows("SELECT missing FROM marts.mart_sequence_gap WHERE entity = 'b'")
+    assert [gap["missing"] for gap in gaps] == [14] * DAYS
+    assert story.kpi("transit_speed") == {day(n): pytest.approx(36, rel=1e-6) for n in range(DAYS)}
+    assert story.kpi("transit_vehicles_with_gaps") == {day(n): 50 for n in range(DAYS)}
+
+
+def test_meter_days(story: Story) -> None:
+    rows = story.lake.rows(
+        "SELECT * FROM marts.mart_meter_day WHERE scope = 'flat' AND medium = 'cold_water' ORDER BY day"
+    )
+    by_meter: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_meter.setdefault(row["meter_key"], []).append(row)
+    assert len(by_meter) == 4
+    assert all(len(key) == 16 and "flat" not in key for key in by_meter)
+    regular = [days for days in by_meter.values() if not any(row["steps_back"] for row in days)]
+    assert len(regular) == 3
+    for days in regular:
+        # the last day ends with its 23:00 reading (19:00 of the meter that delivers every 5 hours)
+        assert [row["used_m3"] for row in days] == pytest.approx([6, 6, 6, 6, 5.75])
+        assert [row["covered_share"] for row in days] == pytest.approx([1, 1, 1, 1, 23 / 24])
+    (replaced,) = [days for days in by_meter.values() if any(row["steps_back"] for row in days)]
+    # hour 60 is 12:00 of the third day: the step over 07:00-12:00 runs backwards and is nobody's use
+    assert [row["steps_back"] for row in replaced] == [0, 0, 1, 0, 0]
+    assert [row["used_m3"] for row in replaced] == pytest.approx([6, 6, 6 - 5 * 0.25, 6, 19 * 0.25])
+    power = story.lake.rows("SELECT used_kwh FROM marts.mart_meter_day WHERE medium = 'electricity' ORDER BY day")
+    assert [row["used_kwh"] for row in power] == pytest.approx([6, 12, 12, 12, 6])
+
+
+def test_zone_balance(story: Story) -> None:
+    rows = story.lake.rows("SELECT * FROM marts.mart_zone_day WHERE zone_id = 'z' ORDER BY day")
+    assert [row["inflow_m3"] for row in rows[:DAYS]] == pytest.approx([36] * 5)
+    assert [row["metered_m3"] for row in rows[:4]] == pytest.approx([30] * 4)
+    assert [row["loss_m3"] for row in rows[:4]] == pytest.approx([6] * 4)
+    assert [row["night_flow_m3_h"] for row in rows[:DAYS]] == pytest.approx([1.5] * 5)
+    # the last 15-minute reading holds for half an hour, 15 minutes of it into a sixth day that nobody measured
+    assert rows[DAYS]["inflow_m3"] == pytest.approx(1.5 / 4)
+    assert rows[DAYS]["loss_m3"] is None
+    losses = story.kpi("water_loss_share")
+    assert [losses[day(n)] for n in range(4)] == pytest.approx([100 / 6] * 4)
+    assert losses[day(DAYS)] is None
+    assert story.kpi("water_use_per_flat")[day(0)] == pytest.approx(6000)
+
+
+def test_appeals(story: Story) -> None:
+    """A day: five closed in 6 h, five of the day before closed late; nobody is overdue at midnight but after 24 h."""
+    on_time = story.kpi("appeals_closed_on_time")
+    assert on_time[day(0)] == 100
+    assert [on_time[day(n)] for n in range(1, 5)] == [50] * 4
+    assert story.kpi("appeals_hours_to_close")[day(1)] == 18
+    assert story.kpi("appeals_open_overdue")[day(1)] == 0
+    assert not any("фонарь" in str(row) for row in story.lake.rows("SELECT * FROM marts.mart_complaint"))
+
+
+def test_cameras_and_platform(story: Story) -> None:
+    assert set(story.kpi("waste_sites_clean").values()) == {50}
+    site = story.lake.rows("SELECT * FROM marts.mart_site WHERE site_id = 'site-1'")[0]
+    assert (site["last_class"], site["events_7d"], site["open_tasks"]) == ("waste_full", 5, 0)
+    clocks = story.kpi("platform_clock_trouble_share")
+    assert [clocks[day(n)] for n in range(DAYS)] == [0.0] * DAYS
+    kept = story.lake.rows("SELECT * FROM marts.mart_kpi_daily WHERE denominator = 0 OR denominator IS NULL")
+    assert kept
+    assert all(row["value"] is None for row in kept)
+
+
+def test_iq_is_thin_and_honest(story: Story) -> None:
+    rows = {row["code"]: row for row in story.lake.rows("SELECT * FROM marts.mart_iq_indicator")}
+    assert len(rows) == 47
+    assert {code for code, row in rows.items() if row["value"] is not None} == {"c1", "c13", "c18", "c28"}
+    assert rows["c13"]["value"] == 1 / 4
+    assert rows["c13"]["computed_from"] == "33: camera_event"
+    directions = story.lake.rows("SELECT * FROM marts.mart_iq_direction ORDER BY direction")
+    assert [row["covered"] for row in directions] == [1, 0, 1, 0, 1, 1, 0, 0, 0, 0]
+    assert sum(row["indicators"] for row in directions) == 47
+
+
+def test_the_pseudonyms_key_stands_nowhere(story: Story) -> None:
+    views = story.lake.rows("SELECT sql FROM duckdb_views() WHERE database_name = 'lake'")
+    assert views
+    assert not any("gorodok-demo" in str(row["sql"]) for row in views)
+    target = story.lake.settings.home / "target"
+    assert not [path for path in target.rglob("*.sql") if "gorodok-demo" in path.read_text(errors="ignore")]
+    # a reader without the key sees nothing where a person would be
+    assert story.lake.rows("SELECT count(meter_key) AS n FROM staging.stg_meter_reading")[0]["n"] == 0
+
+
+def test_every_column_has_a_description(story: Story) -> None:
+    import json
+
+    manifest = json.loads((story.lake.settings.home / "target" / "manifest.json").read_text())
+    for node in manifest["nodes"].values():
+        if node["resource_type"] not in ("model", "seed"):
+            continue
+        assert node["description"], node["name"]
+        columns = story.lake.rows(
+            "SELECT column_name FROM duckdb_columns() "
+            "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
+            [node["schema"], node["name"]],
+        )
+        have = {row["column_name"] for row in columns}
+        told = {name for name, column in node["columns"].items() if column["description"]}
+        assert have == told, node["name"]
+
+
+def test_pages_are_exposed(story: Story) -> None:
+    import json
+
+    manifest = json.loads((story.lake.settings.home / "target" / "manifest.json").read_text())
+    names = {node["name"] for node in manifest["exposures"].values()}
+    assert names == {"home", "kpi", "digital_twin", "water_loss", "cleaning", "data"}
