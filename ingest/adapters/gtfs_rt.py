@@ -100,7 +100,7 @@ def _guarded(feed: str, part: Message, done: Decoding, bodies: Any) -> None:
 
 
 def _check_text(body: dict[str, Any]) -> None:
-    """protobuf does not check the text of a proto2 message: what is no UTF-8 comes as bytes (upb), or raises (others)."""
+    """protobuf does not check the text of a proto2 message: what is no UTF-8 comes as bytes (upb), or raises."""
     for name, value in body.items():
         if isinstance(value, bytes):
             raise UnusableEntityError("text that is no UTF-8", name, value)

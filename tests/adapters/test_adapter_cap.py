@@ -18,10 +18,12 @@ from ingest.adapters.fetching import Fetcher, FetchError
 from ingest.adapters.source import Source
 from ingest.adapters.xml import MAX_XML_BYTES
 
-ALERT = b"""<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>a-1</identifier><sender>mchs@example.ru</sender>
-<sent>2026-03-01T12:00:00+03:00</sent><status>Actual</status><msgType>Alert</msgType><scope>Public</scope>
-<info><language>ru-RU</language><category>Met</category><event>\xd0\x92\xd0\xb5\xd1\x82\xd0\xb5\xd1\x80</event><urgency>Expected</urgency>
-<severity>Severe</severity><certainty>Likely</certainty><area><areaDesc>x</areaDesc>
+ALERT = b"""<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>a-1</identifier>
+<sender>mchs@example.ru</sender><sent>2026-03-01T12:00:00+03:00</sent><status>Actual</status><msgType>Alert</msgType><scope>Public</scope>
+<info><language>ru-RU</language><category>Met</category><event>\xd0\x92\xd0\xb5\xd1\x82\xd0\xb5\xd1\x80</event>
+<urgency>Expected</urgency>
+<severity>Severe</severity>
+<certainty>Likely</certainty><area><areaDesc>x</areaDesc>
 <polygon>59.1,39.8 59.2,39.8
  59.2,39.9 59.1,39.8</polygon><altitude>-1.5</altitude></area></info></alert>"""
 
@@ -180,9 +182,9 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_attack_is_refused_quickly(attack: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()  # not by the clock on the wall: other tests run beside this one
     assert reason(ATTACKS[attack])
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_xinclude_is_not_followed() -> None:
@@ -192,7 +194,8 @@ def test_xinclude_is_not_followed() -> None:
 
 
 ATOM = """<feed xmlns="http://www.w3.org/2005/Atom">
-<entry><link rel="self" href="/wrong"/><link type="application/cap+xml" href="/cap/1.cap"/><updated>2026-03-01T00:00:00Z</updated></entry>
+<entry><link rel="self" href="/wrong"/><link type="application/cap+xml" href="/cap/1.cap"/>
+<updated>2026-03-01T00:00:00Z</updated></entry>
 <entry><link href="2.cap"/></entry><entry><link href="{other}"/></entry><entry><link href="1.cap"/></entry></feed>"""
 RSS = """<rss version="2.0"><channel><link>http://x/</link><item><link>/cap/1.cap</link><pubDate>x</pubDate></item>
 <item><enclosure url="/cap/2.cap" type="application/cap+xml"/></item></channel></rss>"""

@@ -124,7 +124,12 @@ def test_one_bad_entity_does_not_hinder_the_next() -> None:
 
 def test_unknown_enum_value_is_no_value() -> None:
     """77 is no VehicleStopStatus: protobuf puts it aside, and we must not guess the default instead."""
-    raw = bytearray(feed(lambda entity: (bus(entity), setattr(entity.vehicle, "current_status", 1)) and None))
+
+    def build(entity: pb.FeedEntity) -> None:
+        bus(entity)
+        entity.vehicle.current_status = pb.VehiclePosition.STOPPED_AT
+
+    raw = bytearray(feed(build))
     at = raw.rindex(b"\x20\x01")  # field 4, varint, value 1
     raw[at + 1] = 77
     assert "current_status" not in only(decode(bytes(raw), "t"))

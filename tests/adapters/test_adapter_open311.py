@@ -191,9 +191,9 @@ def _answering(server: Any, requests: list[dict[str, Any]], pages: bool, most: i
 def test_all_requests_of_the_window_come(server: Any, pages: bool, count: int) -> None:
     step = timedelta(days=10) / max(count, 1)
     stored = [
-        {**REQUEST, "service_request_id": str(n), "requested_datetime": (END - timedelta(days=11) + n * step).strftime("%Y-%m-%dT%H:%M:%SZ")}
-        for n in range(count)
-    ]  # fmt: skip
+        {**REQUEST, "service_request_id": str(n), "requested_datetime": f"{asked:%Y-%m-%dT%H:%M:%SZ}"}
+        for n, asked in enumerate(END - timedelta(days=11) + n * step for n in range(count))
+    ]
     _answering(server, stored, pages, most=1_000)
     source = Source(code="t", adapter="open311", url=server.url + "/requests.json", lookback_days=14, page_size=200)
 

@@ -58,6 +58,6 @@ def test_disabled_source_is_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_file_is_said_in_words(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(SourcesError, match="sources.toml") as caught:
+    with pytest.raises(SourcesError, match=r"sources\.toml") as caught:
         load(tmp_path, text, PORT="8")
     assert said in str(caught.value)

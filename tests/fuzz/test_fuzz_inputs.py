@@ -42,7 +42,8 @@ pytestmark = pytest.mark.slow
 TIME = "2026-03-01T12:00:00Z"
 JUNK: list[Any] = [
     None, True, False, 0, -1, 1.5, 1e308, -1e308, 10**30, 2**63, 2**64, "", " ", "\x00", "\ud800", "\u202e", "a" * 200,
-    "x" * 20_000, "12", "NaN", TIME, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-03-01", "2026-03-01T12:00:00",
+    "x" * 20_000, "12", "NaN",
+    TIME, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-03-01", "2026-03-01T12:00:00",
     "2026-02-30T12:00:00Z", "2026-03-01T12:00:00+99:99", 1772366400, [], {}, [[]], [None], {"a": {}}, [1] * 1_000,
     "'; DROP TABLE raw.alert; --", "../../etc/passwd", "=1+1", "<script>", "🚌", "\\u0000",
 ]  # fmt: skip
@@ -211,12 +212,16 @@ REQUESTS = [
     }
 ] * 2  # fmt: skip
 
-ALERT = """<?xml version="1.0" encoding="UTF-8"?><alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>a-1</identifier>
-<sender>s</sender><sent>2026-03-01T12:00:00+03:00</sent><status>Actual</status><msgType>Alert</msgType><scope>Public</scope>
-<info><language>ru-RU</language><category>Met</category><event>Ветер</event><responseType>Shelter</responseType>
+ALERT = """<?xml version="1.0" encoding="UTF-8"?>
+<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2">
+<identifier>a-1</identifier>
+<sender>s</sender><sent>2026-03-01T12:00:00+03:00</sent><status>Actual</status>
+<msgType>Alert</msgType><scope>Public</scope><info><language>ru-RU</language><category>Met</category><event>Ветер</event><responseType>Shelter</responseType>
 <urgency>Expected</urgency><severity>Severe</severity><certainty>Likely</certainty><onset>2026-03-01T15:00:00+03:00</onset>
-<parameter><valueName>n</valueName><value>v</value></parameter><resource><resourceDesc>d</resourceDesc><size>12</size></resource>
-<area><areaDesc>x</areaDesc><polygon>59.1,39.8 59.2,39.8 59.2,39.9 59.1,39.8</polygon><altitude>-1.5</altitude></area></info></alert>
+<parameter><valueName>n</valueName><value>v</value></parameter>
+<resource><resourceDesc>d</resourceDesc><size>12</size></resource>
+<area><areaDesc>x</areaDesc><polygon>59.1,39.8 59.2,39.8 59.2,39.9 59.1,39.8</polygon>
+<altitude>-1.5</altitude></area></info></alert>
 """.encode()
 
 
@@ -298,9 +303,16 @@ def zipped(data: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("name", "suffix", "pack"),
-    [("gtfs-rt", ".bz2", bz2.compress), ("gtfs-rt", ".gz", gzip.compress), ("gtfs-rt", ".zip", zipped)]
-    + [("meters-csv", ".zip", zipped), ("positions-csv", ".csv", bytes), ("open311", ".json", bytes), ("cap", ".cap", bytes)],
-)  # fmt: skip
+    [
+        ("gtfs-rt", ".bz2", bz2.compress),
+        ("gtfs-rt", ".gz", gzip.compress),
+        ("gtfs-rt", ".zip", zipped),
+        ("meters-csv", ".zip", zipped),
+        ("positions-csv", ".csv", bytes),
+        ("open311", ".json", bytes),
+        ("cap", ".cap", bytes),
+    ],
+)
 def test_file_as_a_whole(name: str, suffix: str, pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     contents = {
         "gtfs-rt": a_gtfs_rt(),

@@ -54,7 +54,8 @@ def test_roles_by_option(played: Callable[..., Any], file: Callable[..., Path]) 
 
 
 def test_bad_cell_costs_only_itself(played: Callable[..., Any], file: Callable[..., Path]) -> None:
-    text = "Timestamp;p1;p2;p3\n2019-01-01 00:00:00;1,5;broken;\n2019-13-01 00:00:00;1;2;3\n2019-01-01 00:10:00;4;5;6\n1;2\n"
+    lines = ("Timestamp;p1;p2;p3", "2019-01-01 00:00:00;1,5;broken;", "2019-13-01 00:00:00;1;2;3")
+    text = "\n".join((*lines, "2019-01-01 00:10:00;4;5;6", "1;2", ""))
     rows, refusals = played("scada-csv", file(text))
     assert rows["value"].to_list() == [1.5, 4.0, 5.0, 6.0]
     assert sorted(refusal.reason[:7] for refusal in refusals) == ["line 2:", "line 3:", "line 5:"]
