@@ -17,6 +17,7 @@ if str(HERE.parent.parent) not in sys.path:
 import streamlit as st  # noqa: E402 - the path must be clean first
 
 from apps.streamlit import frame, look  # noqa: E402
+from city.problem import CityError  # noqa: E402
 
 PAGES = {
     "home": ":material/dashboard:",
@@ -29,7 +30,11 @@ PAGES = {
 
 
 def main() -> None:
-    words = frame.words()
+    try:
+        words = frame.words()
+    except CityError as error:
+        st.error(f"Папка города не читается. The city's folder cannot be read.\n\n{error}\n\n`gorodok city check`")
+        return
     st.set_page_config(
         page_title=f"{frame.place().name(words.language)}: {words('app.title')}",
         # a file of ours: for a material icon the front end asks fonts.gstatic.com (measured)

@@ -22,6 +22,7 @@ OPTIONS: dict[str, str | int | bool] = {
     "server.enableStaticServing": False,
     "browser.gatherUsageStats": False,
     "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "runner.magicEnabled": False,
     "logger.level": "warning",
