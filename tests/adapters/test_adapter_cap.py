@@ -1,4 +1,4 @@
-"""CAP: forty real files, each read or refused as its kind demands; and the attacks that XML invites."""
+"""CAP: 39 real files, each read or refused as its kind demands; and the attacks that XML invites."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_cologne(data: Path, played: Callable[..., Any]) -> None:
 
 
 def test_cap_folder(data: Path, played: Callable[..., Any]) -> None:
-    """37 files with one alert, one with 17; an attack and an index are refused."""
+    """36 files with one alert, one with 17; an attack and an index are refused."""
     rows, refusals = played("cap", data / "cap")
     assert rows.height == 36 + 17
     assert sorted(refusal.source.rsplit(":", 1)[1] for refusal in refusals) == ["nws_atom_feed_example.xml", "xee.cap"]
