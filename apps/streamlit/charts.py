@@ -26,7 +26,7 @@ LOCALE_RU: dict[str, Any] = {
     },
 }
 # Tol 2021, "muted": told apart with any colour vision; six zones are more than a small town has
-ZONE_COLOURS = ["#2B8CB0", "#D9A23B", "#7A4E9B", "#4C9F70", "#C2607A", "#6B7A86"]
+ZONE_COLOURS = ["#2B8CB0", "#D9A23B", "#A678C8", "#4C9F70", "#C2607A", "#6B7A86"]
 TROUBLE_COLOURS = ["#D2602F", "#D9A23B", "#C2607A", "#7A4E9B"]
 REST_COLOURS = ["#8FB8C8", "#2B8CB0", "#6B7A86", "#4C9F70", "#A9B4BC", "#7A8F9B"]
 ZONE_DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3]]
@@ -148,7 +148,7 @@ def site_week(events: pl.DataFrame, words: Words) -> Any:
         .encode(
             x=days_axis(events["day"].n_unique()),
             y=alt.Y("sum(events):Q", title=words("cleaning.events"), axis=alt.Axis(tickMinStep=1)),
-            color=alt.Color("name:N", scale=alt.Scale(domain=order, range=colours)),
+            color=alt.Color("name:N", scale=alt.Scale(domain=order, range=colours), legend=alt.Legend(columns=1)),
             order=alt.Order("trouble:O", sort="ascending"),
             tooltip=[
                 alt.Tooltip("day:T", timeUnit="utcyearmonthdate", format="%-d %B", title=words("app.day")),

@@ -15,6 +15,7 @@ from apps.streamlit.look import Level
 from ingest.contracts import CONTRACTS
 
 NEAR_TARGET = 0.1  # a miss within a tenth of the target is a warning, a larger one is bad
+WHOLE_DAY = 0.9  # a day is judged when at least this share of it was measured
 NIGHT_RISE = 0.2  # night flow a fifth above its usual level is named
 SITE_TROUBLE = ("waste_full", "waste_beside", "waste_overflow", "overflow", "full", "bulky_waste")
 SITE_OLD = timedelta(hours=6)
@@ -142,6 +143,9 @@ def worst_zone(days: pl.DataFrame) -> ZoneFinding | None:
     Night flow is the usual sign of leaks: people sleep, pipes leak (IWA "Losses from Water Supply Systems", 2000).
     """
     known = days.filter(pl.col("loss_m3").is_not_null() & pl.col("loss_share").is_not_null())
+    if "covered_share" in known.columns:
+        whole = known.filter(pl.col("covered_share") >= WHOLE_DAY)
+        known = known if whole.is_empty() else whole  # today is not over: half a day's balance accuses nobody
     if known.is_empty():
         return None
     last = known.filter(pl.col("day") == known["day"].max()).sort("loss_m3", descending=True).row(0, named=True)

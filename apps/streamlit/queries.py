@@ -36,7 +36,8 @@ ZONE_SPAN = "SELECT min(day) AS first_day, max(day) AS last_day FROM marts.mart_
 
 # one row per zone and day
 ZONE_DAYS = """
-SELECT day, zone_id, inflow_m3, metered_m3, loss_m3, loss_share, night_flow_m3_h, covered_share
+SELECT day, zone_id, inflow_m3, metered_m3, loss_m3, loss_share, night_flow_m3_h, covered_share,
+       metered_covered_share
 FROM marts.mart_zone_day
 WHERE day BETWEEN ? AND ?
 ORDER BY day, zone_id

@@ -147,7 +147,7 @@ def _tiles(days: pl.DataFrame, words: Words) -> None:
                        foot=words.day(night["day"].max()) if flows else "", history=flows),  # type: ignore[arg-type]
         ]
     )  # fmt: skip
-    cover = days["covered_share"].mean() if days["covered_share"].count() else None
+    cover = days["metered_covered_share"].mean()
     if isinstance(cover, float) and cover < FULL_COVER:
         parts.caption(words("water.covered", share=words.percent(cover, 0)))
 
@@ -158,7 +158,7 @@ def _table(days: pl.DataFrame, words: Words) -> None:
         .agg(
             pl.col("inflow_m3", "metered_m3", "loss_m3").sum(),
             pl.col("night_flow_m3_h").sort_by("day").last(),
-            pl.col("covered_share").mean(),
+            pl.col("metered_covered_share").mean().alias("covered_share"),
         )
         .with_columns((pl.col("loss_m3") / pl.col("inflow_m3")).alias("share"))
         .sort("share", descending=True, nulls_last=True)
