@@ -20,7 +20,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         pool="lake",
     )
     def dbt_build(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        with writer_lock(settings, f"dbt in run {context.run_id}"):
+        with writer_lock(settings, f"dbt in run {context.run.run_id}"):
             yield from models.build(context, settings)
 
     return dg.Definitions(assets=[dbt_build])

@@ -67,7 +67,7 @@ def build(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[Any
     A test that fails is a failed check and no failed run: dbt then leaves out what is made of that model. A model
     that fails, and dbt's own crash, fail the run.
     """
-    folder = _run_folder(settings, context.run_id)
+    folder = _run_folder(settings, context.run.run_id)
     with _environment(settings):
         call = _resource(settings).cli(["build"], context=context, target_path=folder, raise_on_error=False)
         for event in call.stream():
