@@ -65,6 +65,7 @@ def _run(section: str, copy: Path, home: Path) -> list[Ran]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_feed_is_added_as_it_is_written(copy: Path, tmp_path: Path) -> None:
     last = _run("Add a feed", copy, tmp_path / "home")[-1].stdout
     table, refused = last[last.index("station_id,") :].split("[", 1)
@@ -80,12 +81,14 @@ def test_a_feed_is_added_as_it_is_written(copy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_city_is_added_as_it_is_written(copy: Path, tmp_path: Path) -> None:
     _run("Add a city", copy, tmp_path / "home")
     assert (copy / "cities" / "ugorsk" / "city.toml").exists()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_kpi_is_added_as_it_is_written(copy: Path, tmp_path: Path) -> None:
     last = _run("Add a KPI", copy, tmp_path / "home")[-1].stdout
     assert last.splitlines()[-1].endswith(",50.0,1.0,2.0")
