@@ -17,7 +17,7 @@ from ingest.contracts import CONTRACTS
 from orchestration.lib.discovery import discover
 from orchestration.lib.keys import LAKE_RUN
 from orchestration.lib.policy import apply_policy
-from orchestration.lib.selection import made_of
+from orchestration.lib.selection import BUILT, made_of
 
 JOB = "load_and_build"
 
@@ -107,6 +107,7 @@ def _resolve(settings: Settings, definitions: dg.Definitions, select: str | None
         if select in CONTRACTS:
             return made_of(settings, graph, [select])
         found = _selection(select, graph.get_all_asset_keys()).resolve(graph) & graph.executable_asset_keys
+        found = {key for key in found if key.path[0] in BUILT}
     except dg.DagsterError as error:
         raise SelectionError(f"--select {select!r}: {error}") from error
     if not found:

@@ -8,7 +8,7 @@ import dagster as dg
 from city.settings import Settings
 from ingest.contracts import CONTRACTS
 from orchestration.lib import keys, landing, raw
-from orchestration.lib.selection import MODELLED
+from orchestration.lib.selection import BUILT
 
 JOB = "load_and_build"
 
@@ -25,7 +25,7 @@ def definitions(settings: Settings) -> dg.Definitions:
 
     job = dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.key_prefixes("raw", *MODELLED),
+        selection=dg.AssetSelection.key_prefixes(*BUILT),
         tags=keys.LAKE_RUN,
         executor_def=dg.in_process_executor,
     )

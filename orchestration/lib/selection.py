@@ -15,6 +15,9 @@ from warehouse.read import query
 MODELLED = ("staging", "intermediate", "marts")
 """Schemas that dbt writes."""
 
+BUILT = ("raw", *MODELLED)
+"""Layers of the load-and-build job. Reports (one a day, partitioned) and vision have jobs of their own."""
+
 
 def made_of(settings: Settings, graph: dg.AssetGraph, feeds: Iterable[str]) -> list[AssetKey]:
     """The feeds' raw tables, everything downstream, and every model that the lake does not have yet.
@@ -24,7 +27,7 @@ def made_of(settings: Settings, graph: dg.AssetGraph, feeds: Iterable[str]) -> l
     """
     found = dg.AssetSelection.assets(*(keys.raw(feed) for feed in feeds)).downstream().resolve(graph)
     missing = {key for key in graph.executable_asset_keys if key.path[0] in MODELLED} - _in_lake(settings)
-    return sorted(found | missing)
+    return sorted(key for key in found | missing if key.path[0] in BUILT)
 
 
 def _in_lake(settings: Settings) -> set[AssetKey]:
