@@ -38,7 +38,7 @@ OUTCOME_EVERY_S = 60.0
 MAX_PENDING_BYTES = 128 * 2**20
 """More than this waits in memory only when the disk is full or slow; then `submit` blocks."""
 CROWD = 500
-"""So many messages that wait are worth a flush at once: half of what a broker sends before it wants acknowledgements."""
+"""So many waiting messages are flushed at once: half of what a broker sends before it wants acknowledgements."""
 
 Listener = Callable[[str, Sequence[Contract], pa.RecordBatch], None]
 """Called after a feed's rows are durable, with the models and their batch, in the flushing thread."""

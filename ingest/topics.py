@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 PREFIX = "gorodok/v1"
 
 
@@ -11,6 +13,7 @@ def subscription(city: str, group: str | None = None) -> str:
     return f"$share/{group}/{plain}" if group else plain
 
 
+@functools.lru_cache(maxsize=65_536)
 def feed_of(name: str) -> str:
     """The feed that a topic names, or "" when it has another form."""
     parts = name.split("/")

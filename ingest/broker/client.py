@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from typing import Any
+from typing import Any, TypeVar
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -17,6 +17,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from city.settings import Settings
 from ingest.broker.address import BrokerAddress, parse_address
+
+C = TypeVar("C", bound=mqtt.Client)
 
 MAX_INFLIGHT = 1_000
 """QoS 1 messages under way at once; paho's own 20 throttles a fast publisher to 20 a round trip."""
@@ -34,12 +36,20 @@ class BrokerUnreachableError(ConnectionError):
 
 
 def build_client(
-    settings: Settings, client_id: str, *, persistent: bool = False, manual_ack: bool = False
-) -> mqtt.Client:
-    """An unconnected client. persistent: for MQTT 3.1.1 only; with MQTT 5 say so in `connect` (clean_start)."""
+    settings: Settings,
+    client_id: str,
+    *,
+    persistent: bool = False,
+    manual_ack: bool = False,
+    kind: type[C] = mqtt.Client,  # type: ignore[assignment]
+) -> C:
+    """An unconnected client. persistent: for MQTT 3.1.1 only; with MQTT 5 say so in `connect` (clean_start).
+
+    kind: a subclass of paho's client, as the gateway's.
+    """
     address = parse_address(settings.mqtt_url)
     five = settings.mqtt_version == "5"
-    client = mqtt.Client(
+    client = kind(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=mqtt.MQTTv5 if five else mqtt.MQTTv311,

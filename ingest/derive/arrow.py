@@ -16,7 +16,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import AwareDatetime
-from pydantic import AwareDatetime
 from pydantic_core import to_json
 
 from ingest.contracts import CONTRACTS, Contract

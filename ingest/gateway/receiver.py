@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
+from functools import partial
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -13,6 +15,7 @@ from paho.mqtt.properties import Properties
 from city.settings import Settings
 from ingest.broker.address import parse_address
 from ingest.broker.client import MAX_INFLIGHT, build_client
+from ingest.gateway.link import Link
 from ingest.intake import Intake
 from ingest.parcel import Parcel
 from ingest.topics import feed_of, subscription
@@ -35,7 +38,8 @@ class Receiver:
         # reconnect could otherwise confirm another message that has the same id now
         self._generation = 0
         self._acking = threading.Lock()
-        self._client = build_client(settings, settings.gateway_id, persistent=True, manual_ack=True)
+        self._due: deque[tuple[int, int]] = deque()
+        self._client = build_client(settings, settings.gateway_id, persistent=True, manual_ack=True, kind=Link)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
@@ -67,6 +71,12 @@ class Receiver:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def acknowledge(self) -> None:
+        """Sends the acknowledgements that are due, all together. Call it after a flush."""
+        due = [self._due.popleft() for _ in range(len(self._due))]
+        with self._acking:
+            self._client.ack_all(mid for generation, mid in due if generation == self._generation)
+
     def _on_connect(self, client: mqtt.Client, _user: Any, _flags: Any, code: Any, _properties: Any) -> None:
         if code.is_failure:
             self.reason = f"the broker refused the connection: {code}"
@@ -86,17 +96,9 @@ class Receiver:
         self.reason = f"disconnected: {code}"
         log.warning("%s", self.reason)
 
-    def _on_message(self, client: mqtt.Client, _user: Any, message: mqtt.MQTTMessage) -> None:
+    def _on_message(self, _client: mqtt.Client, _user: Any, message: mqtt.MQTTMessage) -> None:
         name = _topic_text(message)
-        ack = None
-        if message.qos:
-            mid, qos, generation = message.mid, message.qos, self._generation
-
-            def ack() -> None:
-                with self._acking:
-                    if generation == self._generation:
-                        client.ack(mid, qos)
-
+        ack = partial(self._due.append, (self._generation, message.mid)) if message.qos else None
         self._intake.submit(Parcel(feed_of(name), name, message.payload), ack)
 
 
