@@ -74,7 +74,7 @@ class Lake:
                 patch.setenv(name, value)
             patch.chdir(project)
             runner = dbtRunner(manifest=self.manifest, callbacks=[lambda event: said.append(event.info.msg)])
-            done = runner.invoke(["--quiet", *arguments])
+            done = runner.invoke(["--quiet", "--log-level-file", "none", *arguments])
             if self.manifest is None:
                 self.manifest = runner.manifest
         assert done.success, f"{done.exception}\n" + "\n".join(said[-80:])

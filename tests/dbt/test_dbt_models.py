@@ -5,6 +5,7 @@ The days are 2026-03-05 … 2026-03-09 in Moscow (UTC+3), so each local day begi
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -12,7 +13,14 @@ from typing import Any
 
 import polars as pl
 import pytest
+from click.testing import Result
 from polars.testing import assert_frame_equal
+from typer.testing import CliRunner
+
+from apps.cli.main import app
+from city.settings import settings
+from domains.kpi.catalogue import Kpi, catalogue
+from warehouse.read import query
 
 SEED = 20260310
 FIRST = datetime.fromisoformat("2026-03-05T00:00:00+03:00")
@@ -295,8 +303,6 @@ def test_the_pseudonyms_key_stands_nowhere(story: Story) -> None:
 
 
 def test_every_column_has_a_description(story: Story) -> None:
-    import json
-
     manifest = json.loads((story.lake.settings.home / "target" / "manifest.json").read_text())
     for node in manifest["nodes"].values():
         if node["resource_type"] not in ("model", "seed"):
@@ -312,9 +318,66 @@ def test_every_column_has_a_description(story: Story) -> None:
         assert have == told, node["name"]
 
 
-def test_pages_are_exposed(story: Story) -> None:
-    import json
+def gorodok(story: Story, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    """The command line on the story's lake."""
+    monkeypatch.setenv("GORODOK_HOME", str(story.lake.settings.home))
+    settings.cache_clear()
+    try:
+        return CliRunner().invoke(app, ["kpi", *arguments])
+    finally:
+        settings.cache_clear()
 
+
+def test_cli_tells_the_day(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = gorodok(story, monkeypatch, "--day", "2026-03-06", "--json")
+    assert told.exit_code == 0, told.output
+    kpis = {row["code"]: row for row in json.loads(told.stdout)["kpis"]}
+    assert [row["code"] for row in kpis.values()] == [one.code for one in catalogue().kpis]
+    on_time = kpis["appeals_closed_on_time"]
+    assert (on_time["value"], on_time["numerator"], on_time["denominator"]) == (50, 5, 10)
+    assert (on_time["previous_value"], on_time["trend"], on_time["on_target"]) == (100, "worse", False)
+    assert kpis["alert_commands_done"]["value"] is None
+    table = gorodok(story, monkeypatch, "--day", "2026-03-06")
+    assert "Обращения" in table.stdout
+    assert "50 ▼ !" in table.stdout
+
+
+def test_cli_explains_down_to_the_segments(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = gorodok(story, monkeypatch, "--explain", "appeals_closed_on_time", "--day", "2026-03-06", "--json")
+    assert told.exit_code == 0, told.output
+    page = json.loads(told.stdout)
+    assert page["source_url"] == "https://github.com/cityofaustin/atd-data-tech/issues/21672"
+    assert page["rows_total"] == 10
+    assert sum(row["is_overdue"] for row in page["rows"]) == 5
+    landed = {row["segment"] for row in story.lake.rows("SELECT segment FROM ops.segment WHERE feed = 'complaint'")}
+    assert {row["segment"] for row in page["segments"]} <= landed
+    assert sum(row["rows_of_day"] for row in page["segments"]) == 10 + 10  # ten asked, ten closed on the day
+    person = gorodok(story, monkeypatch, "--explain", "appeals_closed_on_time", "--day", "2026-03-06")
+    assert "Обращения, закрытые в срок / Requests closed on time" in person.stdout
+    assert "21672" in person.stdout
+
+
+@pytest.mark.parametrize("one", catalogue().kpis, ids=lambda one: one.code)
+def test_every_drill_down_runs(story: Story, monkeypatch: pytest.MonkeyPatch, one: Kpi) -> None:
+    """A ratio of counted rows comes back from its own drill-down; the others at least run."""
+    monkeypatch.setenv("GORODOK_HOME", str(story.lake.settings.home))
+    query(story.lake.settings, one.drill_sql("Europe/Moscow"), [day(1)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--day", "1999-01-01"], 1),
+        (["--explain", "no_such_kpi"], 1),
+        (["--explain", "transit_speed", "--day", "1999-01-01"], 1),
+        (["--day", "yesterday"], 2),
+    ],
+)
+def test_cli_says_no(story: Story, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int) -> None:
+    assert gorodok(story, monkeypatch, *arguments).exit_code == code
+
+
+def test_pages_are_exposed(story: Story) -> None:
     manifest = json.loads((story.lake.settings.home / "target" / "manifest.json").read_text())
     names = {node["name"] for node in manifest["exposures"].values()}
     assert names == {"home", "kpi", "digital_twin", "water_loss", "cleaning", "data"}
