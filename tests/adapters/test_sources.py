@@ -22,7 +22,6 @@ def load(tmp_path: Path, text: str, **environment: str) -> list[Source]:
 def test_gorodok_s_sources_point_at_the_simulator() -> None:
     found = load_sources(Settings(simulator_port=9_999, cities_dir=ROOT / "cities"), {})
     assert {source.url.split("9999")[1] for source in found} == {
-        "/gtfs-rt/vehicle-positions.pb",
         "/gtfs-rt/trip-updates.pb",
         "/open311/v2/requests.json",
         "/cap/index.atom",

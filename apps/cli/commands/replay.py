@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from apps.cli.output import fail, print_json, print_table
 from city.settings import settings
 from ingest.adapters.outlet import OutletError, outlet
+from ingest.broker.address import parse_address
 from ingest.replay import ReplayOptions, formats
 from ingest.replay.play import Played, play
 
@@ -31,7 +33,13 @@ def replay(
     speed: Annotated[
         str, typer.Option(help="max, или во столько раз быстрее жизни / max, or so many times faster than life")
     ] = "max",
-    via: Annotated[str, typer.Option(help="mqtt (через брокер / by the broker) | landing (прямо / straight)")] = "mqtt",
+    via: Annotated[
+        str | None,
+        typer.Option(
+            help="mqtt (через брокер / by the broker) | landing (прямо / straight); "
+            "без ключа: mqtt, если брокер отвечает / when omitted: mqtt where a broker answers"
+        ),
+    ] = None,
     time_zone: Annotated[
         str | None, typer.Option(help="Пояс времени файла без смещения / Zone of the file's naive times")
     ] = None,
@@ -47,6 +55,7 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Итог в JSON / Summary as JSON")] = False,
 ) -> None:
     """Exit code 0: played; 1: nothing of it could be read, or it is not safe; 2: wrong usage."""
+    via = via or _way()
     _check(name, files, via)
     options = _options(time_zone, quantity, role or [], zone_id, medium)
     pace = _speed(speed)
@@ -84,6 +93,20 @@ def replay(
         print_table([summary], list(summary))
     if counts.get("unheard") or (played.rows == 0 and played.refused > 0):
         raise typer.Exit(1)
+
+
+def _way() -> str:
+    """mqtt where a broker listens, so that a running gateway is the one writer; else straight to the landing."""
+    address = parse_address(settings().mqtt_url)
+    try:
+        socket.create_connection((address.host, address.port), timeout=1).close()
+    except OSError:
+        Console(stderr=True).print(
+            f"Брокер {address} не отвечает, пишем прямо в приёмный журнал / no broker at {address}: to the landing",
+            markup=False,
+        )
+        return "landing"
+    return "mqtt"
 
 
 def _check(name: str, files: list[Path], via: str) -> None:

@@ -34,6 +34,8 @@ TIME = "Timestamp"
 LAYOUT = "%Y-%m-%d %H:%M:%S"
 BY_NAME = ((re.compile(r"p\d+|PUMP_?\w*"), "flow_m3_h"), (re.compile(r"T\d+"), "level_m"))
 INLETS = {"p227": "inlet", "p235": "inlet"}
+CONTEST_ZONE = "l-town"
+"""Zone of a file that has the contest's two inlets, unless --zone-id says otherwise: a flow of no zone is in no balance."""
 
 SENSOR, TEXT, MOMENT = "__sensor", "__text", "__moment"
 
@@ -100,6 +102,7 @@ def _fields(quantities: dict[str, str], options: ReplayOptions) -> list[Field]:
         number("value", TEXT, decimal_comma=True, required=True),
         Field("role", SENSOR, pl.col(SENSOR).replace_strict(roles), required=True),
     ]
-    if options.zone_id is not None:
-        fields.append(Field("zone_id", SENSOR, pl.lit(options.zone_id)))
+    zone_id = options.zone_id or (CONTEST_ZONE if INLETS.keys() <= quantities.keys() else None)
+    if zone_id is not None:
+        fields.append(Field("zone_id", SENSOR, pl.lit(zone_id)))
     return fields
