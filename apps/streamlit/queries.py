@@ -7,11 +7,12 @@ from __future__ import annotations
 
 KPI_DAYS = 90
 
-# one row per KPI and day, newest days first limited by the page's window
+# one row per KPI and day that has a value: the newest days of each KPI, whenever they were
 KPI_RECENT = """
 SELECT day, code, value, unit, numerator, denominator, target, better, source
 FROM marts.mart_kpi_daily
-WHERE city = ? AND day >= (SELECT max(day) FROM marts.mart_kpi_daily WHERE city = ?) - ?::INTEGER
+WHERE city = ? AND value IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY code ORDER BY day DESC) <= ?
 ORDER BY code, day
 """
 
@@ -23,7 +24,10 @@ WHERE city = ? AND code = ? AND day BETWEEN ? AND ?
 ORDER BY day
 """
 
-KPI_SPAN = "SELECT min(day) AS first_day, max(day) AS last_day FROM marts.mart_kpi_daily WHERE city = ?"
+KPI_SPAN = (
+    "SELECT min(day) AS first_day, max(day) AS last_day FROM marts.mart_kpi_daily WHERE city = ? AND code = ? "
+    "AND value IS NOT NULL"
+)
 
 # one row per feed
 FEED_HEALTH = """

@@ -89,7 +89,9 @@ def test_pages_stand_alone(address: str, width: int) -> None:
                 if page in MAPS:
                     assert browser.driver.find_elements(By.CSS_SELECTOR, '[data-testid="stDeckGlJsonChart"] canvas')
                 if page in CHARTS:
-                    assert browser.driver.find_elements(By.CSS_SELECTOR, ".stVegaLiteChart canvas, .stVegaLiteChart svg")
+                    assert browser.driver.find_elements(
+                        By.CSS_SELECTOR, ".stVegaLiteChart canvas, .stVegaLiteChart svg"
+                    )
                 wide = browser.driver.execute_script("return document.documentElement.scrollWidth")
                 assert wide <= width, f"{page} is {wide} px wide on a screen of {width}"
                 browser.picture(SCREENS / f"{page}-{language}-{width}-light.png")
@@ -114,7 +116,7 @@ def test_menu_keeps_the_language(address: str) -> None:
     """A walk by the menu, as a person does it: no page is loaded anew, the language stays."""
     with Browser(address) as browser:
         browser.open("home", "en", timeout_s=90)
-        browser.driver.find_element(By.LINK_TEXT, "Water").click()
+        browser.driver.find_element(By.CSS_SELECTOR, '[data-testid="stTopNavLink"][href$="/water"]').click()
         browser.wait_for_text("Night flow", 60)
         assert "Потери" not in browser.text()
         browser.note()

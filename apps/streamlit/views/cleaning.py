@@ -23,7 +23,7 @@ def main() -> None:
         sites = judge.sites(_rows(), now)
         if not sites:
             parts.verdict("stale", words("cleaning.empty"))
-            parts.notice(words("cleaning.empty"), words("cleaning.empty_remedy"), "gorodok demo")
+            parts.notice(words("cleaning.empty_remedy"), command="gorodok demo")
             return
         _verdict(sites, words)
         left, right = st.columns([2, 3], gap="medium")

@@ -41,7 +41,7 @@ def attention() -> None:
         incidents = judge.incidents(data.state("incident"))
         silent = [feed for feed in feeds if feed.state == "silent"]
         _verdict(words, now, feeds, incidents, silent)
-        if feeds and not data.gateway_runs():
+        if any(feed.last_at for feed in feeds) and not data.gateway_runs():
             parts.notice(words("home.gateway_down"), command=words("home.gateway_command"))
         rows = [
             [
@@ -77,7 +77,7 @@ def _verdict(
     last = max((feed.last_at for feed in feeds if feed.last_at is not None), default=None)
     if last is None:
         parts.verdict("stale", words("home.waiting"), words("home.waiting_detail"))
-        parts.notice(words("home.waiting"), command="gorodok demo")
+        parts.notice(words("home.start"), command="gorodok demo")
         return
     if all(feed.state != "live" for feed in feeds):
         parts.verdict("bad", words("home.all_silent", age=words.age(last, now)))
@@ -99,7 +99,7 @@ def feed_title(code: str, words: Words) -> str:
 def figures(words: Words) -> None:
     """The KPIs of the last computed day, the ones off target first."""
     city = data.current().city
-    found = list(kpis.latest(data.marts(queries.KPI_RECENT, (city, city, kpis.TREND_DAYS))).values())
+    found = list(kpis.latest(data.marts(queries.KPI_RECENT, (city, kpis.TREND_DAYS))).values())
     if not found:
         parts.notice(words("home.no_kpi"), words("home.no_kpi_remedy"), "gorodok build")
         return
@@ -109,10 +109,16 @@ def figures(words: Words) -> None:
     if late > 1:
         note = words("home.kpi_old", day=words.day(day), age=words("age.ago", span=words("age.days", count=late)))
     parts.heading(words("home.kpi"), note)
-    parts.tiles(_tile(item, words, stale=late > 1) for item in kpis.worst_first(found)[:TILES])
+    parts.tiles(_tile(item, words) for item in _order(found, words)[:TILES])
 
 
-def _tile(item: kpis.Latest, words: Words, stale: bool) -> parts.Tile:
+def _order(found: list[kpis.Latest], words: Words) -> list[kpis.Latest]:
+    """Today's and yesterday's first, the ones off target before the others."""
+    return sorted(kpis.worst_first(found), key=lambda item: (words.today() - item.day).days > 1)
+
+
+def _tile(item: kpis.Latest, words: Words) -> parts.Tile:
+    stale = (words.today() - item.day).days > 1
     change = words.number(item.change, sign=True) if item.change is not None else "0"
     target = words("home.no_target")
     if item.target is not None:
@@ -122,9 +128,9 @@ def _tile(item: kpis.Latest, words: Words, stale: bool) -> parts.Tile:
         value=words.number(item.value),
         unit=words.unit(item.unit),
         level="stale" if stale else item.level,
-        change="" if change in ("0", "—") else words("home.since", change=change, day=_short(item)),
+        change="" if stale or change in ("0", "—") else words("home.since", change=change, day=_short(item)),
         change_level=item.change_level,
-        foot=target,
+        foot=words.day(item.day) if stale else target,
         history=item.history,
         target=item.target,
         link=f"kpi?code={item.code}&lang={words.language}",

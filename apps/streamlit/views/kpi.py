@@ -20,8 +20,8 @@ ROWS = 500
 def main() -> None:
     words = frame.words()
     with frame.page("kpi", frame.place().name(words.language)):
-        span = data.marts(queries.KPI_SPAN, (data.current().city,))
         code, length = _choose(words)
+        span = data.marts(queries.KPI_SPAN, (data.current().city, code))
         last = None if span.is_empty() else span["last_day"][0]
         days = pl.DataFrame()
         if last is not None:

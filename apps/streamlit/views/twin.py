@@ -32,7 +32,7 @@ def main() -> None:
         latest = data.state().filter(pl.col("feed").is_in(FEEDS))
         if latest.is_empty():
             parts.verdict("stale", words("twin.empty"), words("twin.empty_detail"))
-            parts.notice(words("home.waiting"), command="gorodok demo")
+            parts.notice(words("home.start"), command="gorodok demo")
             return
         now = frame.now()
         _verdict(latest, words, now)

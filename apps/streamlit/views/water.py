@@ -23,7 +23,7 @@ def main() -> None:
         span = data.marts(queries.ZONE_SPAN)
         if span.is_empty() or span["last_day"][0] is None:
             parts.verdict("stale", words("water.empty"))
-            parts.notice(words("water.empty"), words("water.empty_remedy"), words("water.empty_command"))
+            parts.notice(words("water.empty_remedy"), command=words("water.empty_command"))
             return
         first, last = span["first_day"][0], span["last_day"][0]
         before = data.marts(queries.ZONE_DAYS, (last - timedelta(days=35), last))
