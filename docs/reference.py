@@ -101,8 +101,8 @@ def kpi_page() -> str:
         HEAD,
         "# Каталог показателей (KPI catalogue)",
         "Каждый показатель хранится в `marts.mart_kpi_daily` вместе с числителем и знаменателем; "
-        "`gorodok kpi --explain CODE` ведёт от числа к строкам и файлам. Deleting a bad day does not improve a figure: nothing to divide by "
-        "means *unknown*, never 0.",
+        "`gorodok kpi --explain CODE` ведёт от числа к строкам и файлам. "
+        "Deleting a bad day does not improve a figure: nothing to divide by means *unknown*, never 0.",
     ]
     parts += [_kpi(kpi, found.targets) for kpi in found.kpis]
     return "\n\n".join(parts) + "\n"
