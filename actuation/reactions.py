@@ -69,9 +69,13 @@ class Reactions(_Model):
     alerts: tuple[AlertRule, ...] = ()
     camera_events: tuple[CameraRule, ...] = ()
 
+    @property
+    def rules(self) -> list[AlertRule | CameraRule]:
+        return [*self.alerts, *self.camera_events]
+
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [rule.name for rule in (*self.alerts, *self.camera_events)]
+        names = [rule.name for rule in self.rules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"rules {twice} are named twice: rename one of each")
         return self
@@ -103,7 +107,7 @@ def _check(reactions: Reactions, devices: tuple[Device, ...]) -> None:
         Problem(
             REACTIONS_FILE, f"{rule.name}.do.device_ids", device_id, "not in devices.geojson, or it takes no command"
         )
-        for rule in (*reactions.alerts, *reactions.camera_events)
+        for rule in reactions.rules
         for step in rule.do
         for device_id in step.device_ids
         if device_id not in known or step.action not in known[device_id].actions

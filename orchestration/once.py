@@ -103,13 +103,13 @@ def _resolve(settings: Settings, definitions: dg.Definitions, select: str | None
     if select is None:
         return None
     graph = definitions.resolve_asset_graph()
+    if select in CONTRACTS:
+        return made_of(settings, graph, [select])
     try:
-        if select in CONTRACTS:
-            return made_of(settings, graph, [select])
         found = _selection(select, graph.get_all_asset_keys()).resolve(graph) & graph.executable_asset_keys
-        found = {key for key in found if key.path[0] in BUILT}
-    except dg.DagsterError as error:
-        raise SelectionError(f"--select {select!r}: {error}") from error
+    except dg.DagsterError:
+        found = set()
+    found = {key for key in found if key.path[0] in BUILT}
     if not found:
         raise SelectionError(
             f"--select {select!r} names no asset; give a feed ({', '.join(CONTRACTS)}), a model's name, or a "

@@ -66,7 +66,16 @@ def dbt_command(settings: Settings) -> Path:
 def _parse(settings: Settings, folder: Path) -> None:
     if not (PROJECT / "dbt_project.yml").exists():
         raise ManifestError(f"{PROJECT}: no dbt_project.yml; run from a checkout of the repository, the wheel has none")
-    where = ["--project-dir", PROJECT, "--profiles-dir", PROJECT, "--target-path", folder, "--log-path", folder]
+    where: list[str | Path] = [
+        "--project-dir",
+        PROJECT,
+        "--profiles-dir",
+        PROJECT,
+        "--target-path",
+        folder,
+        "--log-path",
+        folder,
+    ]
     told = subprocess.run(
         [dbt_command(settings), "--quiet", "parse", *where],
         env={**os.environ, **NO_LAKE, **OFF, "GORODOK_CITY": settings.city, "PYTHONPATH": str(ROOT)},

@@ -24,7 +24,7 @@ CITY_WINDOW = timedelta(days=1)
 
 def apply_policy(definitions: dg.Definitions, settings: Settings) -> dg.Definitions:
     """The same definitions with the policy on every asset."""
-    assets = dg.map_asset_specs(lambda spec: _with_policy(spec, settings), definitions.assets or [])
+    assets = dg.map_asset_specs(lambda spec: _with_policy(spec, settings), definitions.assets or [])  # type: ignore[arg-type]
     return dg.Definitions(
         assets=assets,
         asset_checks=definitions.asset_checks,

@@ -122,11 +122,15 @@ def _metadata(settings: Settings, loaded: Loaded) -> dict[str, MetadataValue]:
 
 
 def _check(settings: Settings, loaded: Loaded) -> dg.AssetCheckResult:
-    key = {"asset_key": keys.raw(loaded.feed), "check_name": keys.CONTRACT_CHECK}
+    key = keys.raw(loaded.feed)
     if not loaded.rows:
-        return dg.AssetCheckResult(passed=not loaded.broken, metadata={"rows": 0}, **key)
+        return dg.AssetCheckResult(
+            asset_key=key, check_name=keys.CONTRACT_CHECK, passed=not loaded.broken, metadata={"rows": 0}
+        )
     result = batch.check_loaded(settings, loaded)
     return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=keys.CONTRACT_CHECK,
         passed=not result.failures and not loaded.broken,
         severity=dg.AssetCheckSeverity.ERROR if result.critical or loaded.broken else dg.AssetCheckSeverity.WARN,
         description=_said(result),
@@ -136,7 +140,6 @@ def _check(settings: Settings, loaded: Loaded) -> dg.AssetCheckResult:
             "check_s": round(result.seconds, 3),
             "failures": MetadataValue.md(_table(result.failures)),
         },
-        **key,
     )
 
 
