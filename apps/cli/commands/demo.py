@@ -18,7 +18,10 @@ from city.settings import Settings, settings
 STOP_ORDER = ["streamlit", "dagster-daemon", "dagster-webserver", "simulator", "pull", "gateway", "broker"]
 """Sources first, then who listens to them, so that what was sent is landed."""
 
-DRAIN_S = 10.0
+DRAIN_S = 30.0
+PAST_S = 300.0
+LIVE_S = 20.0
+"""Simulator's traffic that is no older than this is live."""
 
 
 def register(app: typer.Typer) -> None:
@@ -88,8 +91,10 @@ def _once(found: Settings, processes: Processes, seconds: int) -> None:
     from apps.cli.commands.kpi import print_kpis
 
     _start_traffic(found, processes)
-    with Progress(SpinnerColumn(), TextColumn("live traffic"), TimeElapsedColumn(), console=err) as progress:
-        progress.add_task("traffic", total=None)
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err) as progress:
+        task = progress.add_task("the last two days are sent")
+        processes.wait_ready("simulator", lambda: _past_is_sent(found), PAST_S)
+        progress.update(task, description=f"live traffic for {seconds} s")
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             processes.check()
@@ -101,6 +106,15 @@ def _once(found: Settings, processes: Processes, seconds: int) -> None:
     good = run_build(found)
     print_kpis(found)
     raise typer.Exit(GOOD if good else NO)
+
+
+def _past_is_sent(found: Settings) -> bool:
+    """The simulator notes up to when everything was acknowledged."""
+    try:
+        memory = json.loads((found.home / "simulator" / "memory.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    return bool(time.time() - memory["through_s"] < LIVE_S)
 
 
 def _drain(found: Settings) -> None:

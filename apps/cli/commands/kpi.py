@@ -47,6 +47,11 @@ def kpi(
         fail("the lake has no KPIs yet", "Build them: gorodok build", code=NO)
 
 
+def print_kpis(where: Settings) -> None:
+    """The table of the latest day with data, for a command that has just built it."""
+    _tell_day(_table(where, _day(where, None, None)), as_json=False)
+
+
 # --- what is told
 
 
