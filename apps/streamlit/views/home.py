@@ -43,7 +43,7 @@ def attention() -> None:
         _verdict(words, now, feeds, incidents, silent)
         if any(feed.last_at for feed in feeds) and not data.gateway_runs():
             parts.notice(words("home.gateway_down"), command=words("home.gateway_command"))
-        rows = [
+        rows: list[list[parts.Cell | str]] = [
             [
                 parts.Cell(one.title, one.level, note=(one.detail or "")[:240]),
                 words.maybe(f"severity.{one.severity}", one.severity),

@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from apps.streamlit import data, frame, judge, layers, maps, parts
+from apps.streamlit.look import Level
 from apps.streamlit.maps import PointLayer
 from apps.streamlit.words import Words
 from ingest.contracts import CONTRACTS
@@ -175,7 +176,7 @@ def _table(latest: pl.DataFrame, chosen: list[str], words: Words, now: datetime)
             says = "; ".join(layers.describe(row["feed"], row, words))
             if sought and sought not in f"{row['entity']} {says}".lower():
                 continue
-            level = "stale" if layers.is_stale(row["feed"], row["event_at"], now) else None
+            level: Level | None = "stale" if layers.is_stale(row["feed"], row["event_at"], now) else None
             rows.append(
                 [row["entity"], title(row["feed"], words), says, parts.Cell(words.age(row["event_at"], now), level)]
             )

@@ -163,7 +163,7 @@ def _table(days: pl.DataFrame, words: Words) -> None:
         .with_columns((pl.col("loss_m3") / pl.col("inflow_m3")).alias("share"))
         .sort("share", descending=True, nulls_last=True)
     )
-    rows = []
+    rows: list[list[parts.Cell | str]] = []
     for zone in zones.iter_rows(named=True):
         share = zone["share"]
         rows.append(
