@@ -27,6 +27,9 @@ RUNS_KEPT = 20
 STORED = ("table", "incremental", "seed", "snapshot")
 
 
+BUILD = ["build", "--exclude-resource-type", "unit_test"]
+"""Unit tests are about code and made-up rows: they belong to a change of the project, not to every new segment."""
+
 TRANSLATION = DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True)
 
 
@@ -69,7 +72,7 @@ def build(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[Any
     """
     folder = _run_folder(settings, context.run.run_id)
     with _environment(settings):
-        call = _resource(settings).cli(["build"], context=context, target_path=folder, raise_on_error=False)
+        call = _resource(settings).cli(BUILD, context=context, target_path=folder, raise_on_error=False)
         for event in call.stream():
             yield _with_rows(event, settings, call.manifest) if isinstance(event, dg.Output) else event
     _raise_for_errors(folder)
