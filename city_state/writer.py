@@ -62,7 +62,5 @@ def _newest(
         latitude = values.get("latitude", values.get("lat"))
         longitude = values.get("longitude", values.get("long"))
         payload = models[index].model_dump_json(exclude_none=True)
-        rows.append(
-            (spec.code, entity, at, number, received_us[index], clock[index], latitude, longitude, payload)
-        )
+        rows.append((spec.code, entity, at, number, received_us[index], clock[index], latitude, longitude, payload))
     return rows

@@ -195,8 +195,8 @@ class Intake:
                 sources[feed] += [source] * len(good)
             if rejects:
                 refused += [(feed, source, item.received_at, reject) for reject in rejects]
-        for feed in models:
-            self._add(flush, feed, models[feed], received[feed], sources[feed], refused)
+        for feed, good_ones in models.items():
+            self._add(flush, feed, good_ones, received[feed], sources[feed], refused)
         self._add_quarantine(flush, refused)
         return flush
 
@@ -225,7 +225,9 @@ class Intake:
         except (pa.ArrowException, ValueError, OverflowError) as error:
             if len(models) == 1:
                 payload = models[0].model_dump_json().encode()
-                refused.append((feed, sources[0], received[0], Reject(f"cannot be stored: {error}", None, None, payload)))
+                refused.append(
+                    (feed, sources[0], received[0], Reject(f"cannot be stored: {error}", None, None, payload))
+                )
                 return
             parts = [self._part(feed, *one, refused) for one in zip(models, received, sources, strict=True)]
             whole = [part for part in parts if part is not None]
@@ -377,7 +379,9 @@ class Intake:
             return []
         for sealed in done:
             if sealed.torn_bytes:
-                log.warning("%s: cut a torn tail of %d bytes that was never acknowledged", sealed.path, sealed.torn_bytes)
+                log.warning(
+                    "%s: cut a torn tail of %d bytes that was never acknowledged", sealed.path, sealed.torn_bytes
+                )
         return done
 
     def _outcome(

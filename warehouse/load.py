@@ -160,8 +160,7 @@ def _commit(
 def _read_incoming(connection: duckdb.DuckDBPyConnection, feed: str, files: list[str]) -> None:
     """The segments as a temporary table in the raw table's columns; fields that a segment is too old for are null."""
     typed = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in raw_columns(feed).items())
-    statement = (
-        f"""
+    statement = f"""
         CREATE TABLE memory.incoming AS
         SELECT *, FALSE AS is_duplicate FROM (
             SELECT {typed} WHERE FALSE
@@ -171,7 +170,6 @@ def _read_incoming(connection: duckdb.DuckDBPyConnection, feed: str, files: list
             FROM read_parquet(?, filename = true, file_row_number = true, union_by_name = true)
         )
         """
-    )
     try:
         connection.execute(statement, [files])
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
@@ -184,9 +182,7 @@ def _mark_duplicates(connection: duckdb.DuckDBPyConnection, feed: str) -> int:
     key = ", ".join(f'"{name}"' for name in spec.key)
     same_key = " AND ".join(f't."{name}" IS NOT DISTINCT FROM incoming."{name}"' for name in spec.key)
     event = f'"{spec.event_time}"'
-    total, distinct = connection.execute(
-        f"SELECT count(*), count(DISTINCT ({key})) FROM memory.incoming"
-    ).fetchall()[0]
+    total, distinct = connection.execute(f"SELECT count(*), count(DISTINCT ({key})) FROM memory.incoming").fetchall()[0]
     if distinct < total:
         connection.execute(
             f"""
@@ -220,7 +216,7 @@ def _keep_conflicts(connection: duckdb.DuckDBPyConnection, feed: str) -> int:
     key_json = "to_json(struct_pack(" + ", ".join(f'"{name}" := d."{name}"' for name in spec.key) + "))"
     listed = ", ".join(f'"{name}"' for name in own)
     event = f'"{spec.event_time}"'
-    return connection.execute(
+    done = connection.execute(
         f"""
         INSERT INTO lake.ops.conflict
         SELECT ?, {key_json}, d.segment, d.segment_row, to_json({content.format("d")}), now()
@@ -235,7 +231,8 @@ def _keep_conflicts(connection: duckdb.DuckDBPyConnection, feed: str) -> int:
         WHERE d.is_duplicate AND {content.format("d")} IS DISTINCT FROM {content.format("k")}
         """,
         [feed],
-    ).fetchall()[0][0]
+    )
+    return int(done.fetchall()[0][0])
 
 
 def _name_segments(connection: duckdb.DuckDBPyConnection, feed: str, batch: Sequence[Path]) -> None:
@@ -272,7 +269,8 @@ def _tell(connection: duckdb.DuckDBPyConnection, reports: Sequence[LoadReport]) 
     rows = [
         (
             uuid.uuid4().hex, "load", report.feed, now, report.seconds, report.reason is None, report.reason,
-            len(report.segments), report.rows, report.duplicates, report.bytes, process, now, now, "ok", process, "direct",
+            len(report.segments), report.rows, report.duplicates, report.bytes, process, now, now, "ok", process,
+            "direct",
         )
         for report in reports
     ]  # fmt: skip

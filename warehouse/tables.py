@@ -88,7 +88,9 @@ def _ensure(
         listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
         connection.execute(f"CREATE TABLE {name} ({listed})")
         if partitioned:
-            connection.execute(f"ALTER TABLE {name} SET PARTITIONED BY (year(event_at), month(event_at), day(event_at))")
+            connection.execute(
+                f"ALTER TABLE {name} SET PARTITIONED BY (year(event_at), month(event_at), day(event_at))"
+            )
         return True
     missing = {column: kind for column, kind in columns.items() if column not in have[schema, table]}
     for column, kind in missing.items():

@@ -1,7 +1,7 @@
 """One module a feed. A feed is found by being here: there is no list to keep.
 
-    from ingest.contracts import CONTRACTS
-    CONTRACTS["vehicle_position"].spec.key
+from ingest.contracts import CONTRACTS
+CONTRACTS["vehicle_position"].spec.key
 """
 
 from __future__ import annotations

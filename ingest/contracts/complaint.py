@@ -40,7 +40,9 @@ class Complaint(Contract):
     service_code: Identifier = Field(description="GeoReport v2 service_code")
     requested_datetime: UtcTime = Field(description="When the resident asked")
     updated_datetime: UtcTime = Field(description="When the request last changed; equals requested_datetime when new")
-    service_name: Annotated[str, Field(max_length=512)] | None = Field(default=None, description="Human name of the service")
+    service_name: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="Human name of the service"
+    )
     status_notes: Text | None = personal(default=None, description="Why the status is what it is")
     description: Text | None = personal(default=None, description="The resident's words")
     agency_responsible: Annotated[str, Field(max_length=512)] | None = Field(default=None, description="Who must act")

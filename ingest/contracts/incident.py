@@ -25,8 +25,8 @@ class Incident(Contract):
     incident_id: Identifier = Field(description="Same for one trouble, so that raising it twice opens it once")
     event_time: UtcTime = Field(description="When this change happened")
     status: Literal["open", "closed"] = Field(description="open until the cause is gone")
-    kind: Literal["feed_silent", "command_unanswered", "run_failed", "check_failed", "camera", "alert", "other"] = Field(
-        description="What sort of trouble"
+    kind: Literal["feed_silent", "command_unanswered", "run_failed", "check_failed", "camera", "alert", "other"] = (
+        Field(description="What sort of trouble")
     )
     severity: Literal["critical", "major", "minor"] = Field(description="How soon a person must look")
     subject: Identifier = Field(description="Feed, device, site or run that it is about")

@@ -30,7 +30,9 @@ class MeterReading(Contract):
     medium: Literal["cold_water", "hot_water", "heat", "electricity"] = Field(description="What is metered")
     scope: Literal["flat", "house"] = Field(default="flat", description="A flat's own meter or the house's common one")
     volume_m3: float | None = unit("m3", default=None, ge=0, le=1e9, description="Cumulative volume (water)")
-    energy_kwh: float | None = unit("kWh", default=None, ge=0, le=1e12, description="Cumulative energy (electricity, heat)")
+    energy_kwh: float | None = unit(
+        "kWh", default=None, ge=0, le=1e12, description="Cumulative energy (electricity, heat)"
+    )
     house_id: Identifier | None = Field(default=None, description="House of the city's register")
     zone_id: Identifier | None = Field(default=None, description="District metered area")
     battery_v: float | None = unit("V", default=None, ge=0, le=50, description="Battery of the radio module")

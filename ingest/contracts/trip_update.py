@@ -29,7 +29,9 @@ class TripUpdate(Contract):
     timestamp: UtcTime = Field(description="When the prediction was made: TripUpdate.timestamp, else the feed header's")
     route_id: Identifier | None = Field(default=None, description="GTFS route")
     direction_id: Annotated[int, Field(ge=0, le=1)] | None = Field(default=None, description="GTFS direction")
-    start_date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = Field(default=None, description="Service day, YYYYMMDD")
+    start_date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = Field(
+        default=None, description="Service day, YYYYMMDD"
+    )
     start_time: Annotated[str, Field(pattern=r"^\d{1,3}:\d\d:\d\d$")] | None = Field(
         default=None, description="Scheduled start of the trip, HH:MM:SS"
     )

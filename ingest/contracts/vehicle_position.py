@@ -49,8 +49,12 @@ class VehiclePosition(Contract):
     trip_id: Identifier | None = Field(default=None, description="GTFS trip")
     route_id: Identifier | None = Field(default=None, description="GTFS route")
     direction_id: Annotated[int, Field(ge=0, le=1)] | None = Field(default=None, description="GTFS direction")
-    trip_headsign: Annotated[str, Field(max_length=256)] | None = Field(default=None, description="What the vehicle shows")
-    start_date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = Field(default=None, description="Service day, YYYYMMDD")
+    trip_headsign: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="What the vehicle shows"
+    )
+    start_date: Annotated[str, Field(pattern=r"^\d{8}$")] | None = Field(
+        default=None, description="Service day, YYYYMMDD"
+    )
     start_time: Annotated[str, Field(pattern=r"^\d{1,3}:\d\d:\d\d$")] | None = Field(
         default=None, description="Scheduled start of the trip, HH:MM:SS"
     )
@@ -82,6 +86,8 @@ class VehiclePosition(Contract):
         | None
     ) = Field(default=None, description="GTFS-RT OccupancyStatus")
     vehicle_label: Annotated[str, Field(max_length=128)] | None = Field(default=None, description="Number on the side")
-    license_plate: Annotated[str, Field(max_length=32)] | None = personal(default=None, description="State number plate")
+    license_plate: Annotated[str, Field(max_length=32)] | None = personal(
+        default=None, description="State number plate"
+    )
     boot_id: Identifier | None = Field(default=None, description="New at every start of the tracker")
     sequence: Sequence | None = Field(default=None, description="Counts up by one within a boot")

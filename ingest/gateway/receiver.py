@@ -60,7 +60,7 @@ class Receiver:
         if self._settings.mqtt_version == "3.1.1":
             self._client.connect(address.host, address.port, keepalive=KEEPALIVE_S)
             return
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
         properties.ReceiveMaximum = MAX_INFLIGHT
         self._client.connect(
@@ -99,7 +99,7 @@ class Receiver:
     def _on_message(self, _client: mqtt.Client, _user: Any, message: mqtt.MQTTMessage) -> None:
         name = _topic_text(message)
         ack = partial(self._due.append, (self._generation, message.mid)) if message.qos else None
-        self._intake.submit(Parcel(feed_of(name), name, message.payload), ack)
+        self._intake.submit(Parcel(feed_of(name), name, bytes(message.payload)), ack)
 
 
 def _topic_text(message: mqtt.MQTTMessage) -> str:

@@ -40,14 +40,16 @@ class _Collector:
         for feed, count in list(totals.quarantined_by_feed.items()):
             refused.add_metric([feed], count)
         yield refused
-        yield GaugeMetricFamily("gorodok_pending_bytes", "Bytes received and not durable yet", value=totals.pending_bytes)
+        yield GaugeMetricFamily(
+            "gorodok_pending_bytes", "Bytes received and not durable yet", value=totals.pending_bytes
+        )
         yield GaugeMetricFamily("gorodok_stalled", "1 while the landing cannot be written", value=bool(totals.stalled))
         connected = self._receiver.connected.is_set()
         yield GaugeMetricFamily("gorodok_broker_connected", "1 while connected to the broker", value=connected)
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+    def log_message(self, format: str, *args: Any) -> None:
         """Nothing: a scrape every few seconds is no news."""
 
 
@@ -76,7 +78,7 @@ class StatusServer:
 
     def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == "/metrics":
-            return self._metrics(environ, start_response)
+            return list(self._metrics(environ, start_response))
         if environ.get("PATH_INFO") == "/health":
             return self._health(start_response)
         start_response("404 Not Found", [("Content-Type", "text/plain")])

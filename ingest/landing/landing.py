@@ -33,7 +33,7 @@ class Landing:
             try:
                 for feed, batch in batches.items():
                     writer = self._writer(feed, batch.schema)
-                    marks.append((writer, writer.bytes, writer.rows))
+                    marks.append((writer, writer.size_bytes, writer.rows))
                     writer.append(batch)
                 for writer, _, _ in marks:
                     writer.sync()
@@ -42,7 +42,7 @@ class Landing:
                     writer.cut_to(end, rows)
                 self._abandon(marks)
                 raise
-            return sum(writer.bytes - end for writer, end, _ in marks)
+            return sum(writer.size_bytes - end for writer, end, _ in marks)
 
     def _abandon(self, marks: list[tuple[LogWriter, int, int]]) -> None:
         """After a failed write or fsync the kernel's view of a file is not to be trusted: go on in new files.
@@ -68,7 +68,7 @@ class Landing:
             due = [
                 feed
                 for feed, (writer, opened) in self._open.items()
-                if now - opened >= older_than_s or 0 < larger_than_bytes <= writer.bytes
+                if now - opened >= older_than_s or 0 < larger_than_bytes <= writer.size_bytes
             ]
             closed = [(feed, self._open.pop(feed)[0]) for feed in due]
         with self._seal_lock:

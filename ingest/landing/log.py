@@ -42,7 +42,7 @@ class LogWriter:
             raise
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         return self._end
 
     def append(self, batch: pa.RecordBatch) -> int:

@@ -58,9 +58,7 @@ def seal(landing_dir: Path, feed: str, log: Path) -> Sealed | None:
 def orphaned_logs(landing_dir: Path) -> list[tuple[str, Path]]:
     """(feed, log) of writers that are dead; theirs to seal for whoever starts next."""
     return [
-        (log.parent.parent.name, log)
-        for log in sorted(landing_dir.glob("*/open/*.log"))
-        if not writer_is_alive(log)
+        (log.parent.parent.name, log) for log in sorted(landing_dir.glob("*/open/*.log")) if not writer_is_alive(log)
     ]
 
 

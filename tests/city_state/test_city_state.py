@@ -20,7 +20,11 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def fix(second: int, sequence: int = 0, vehicle: str = "bus") -> VehiclePosition:
     return VehiclePosition(
-        vehicle_id=vehicle, timestamp=NOW - timedelta(seconds=500) + timedelta(seconds=second), latitude=57.6, longitude=float(second % 90), sequence=sequence
+        vehicle_id=vehicle,
+        timestamp=NOW - timedelta(seconds=500) + timedelta(seconds=second),
+        latitude=57.6,
+        longitude=float(second % 90),
+        sequence=sequence,
     )
 
 

@@ -61,7 +61,10 @@ def surroundings(home: Path) -> dict[str, str]:
 
 def keys_in_lake(settings: Settings, feed: str) -> set[tuple[str, ...]]:
     """A feed's keys as the truth file writes them: texts, times in RFC 3339 UTC."""
-    return {tuple(map(plain, row)) for row in query(settings, f"SELECT {', '.join(CONTRACTS[feed].spec.key)} FROM raw.{feed}").rows()}
+    return {
+        tuple(map(plain, row))
+        for row in query(settings, f"SELECT {', '.join(CONTRACTS[feed].spec.key)} FROM raw.{feed}").rows()
+    }
 
 
 def plain(cell: object) -> str:
@@ -145,7 +148,11 @@ def test_live_until_interrupted(tmp_path: Path) -> None:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(120)
-    left = [one for one in psutil.process_iter(["cmdline", "environ"]) if str(home) in str((one.info["environ"] or {}).get("GORODOK_HOME"))]
+    left = [
+        one
+        for one in psutil.process_iter(["cmdline", "environ"])
+        if str(home) in str((one.info["environ"] or {}).get("GORODOK_HOME"))
+    ]
     assert left == [], [one.info["cmdline"] for one in left]
 
 

@@ -118,7 +118,9 @@ def test_daiad_litres_used_by_each_household(lake: Settings) -> None:
     ).filter(pl.col("gap") <= pl.duration(days=GAP_DAYS))
     used_m3 = steps.filter(pl.col("step") > 0)["step"].sum() / 1000
     back = steps.filter(pl.col("step") < 0).height
-    mart = query(lake, "SELECT sum(used_m3), sum(readings), sum(steps_back), count(DISTINCT meter_key) FROM marts.mart_meter_day").row(0)
+    mart = query(
+        lake, "SELECT sum(used_m3), sum(readings), sum(steps_back), count(DISTINCT meter_key) FROM marts.mart_meter_day"
+    ).row(0)
     raw = query(lake, "SELECT count(*), count(DISTINCT meter_id) FROM raw.meter_reading").row(0)
     assert raw[1] == file["user.key"].n_unique() == mart[3]
     assert mart[1] == raw[0]
@@ -132,7 +134,9 @@ def test_ltown_inflow_of_the_year(lake: Settings) -> None:
     file = pl.read_csv(LTOWN, separator=";", decimal_comma=True)
     assert query(lake, "SELECT count(*) FROM raw.scada_reading").item() == file.height * 3
     inflow_m3 = (file["p227"].sum() + file["p235"].sum()) / 12
-    mart = query(lake, "SELECT sum(inflow_m3), avg(covered_share) FROM marts.mart_zone_day WHERE zone_id = 'area-a'").row(0)
+    mart = query(
+        lake, "SELECT sum(inflow_m3), avg(covered_share) FROM marts.mart_zone_day WHERE zone_id = 'area-a'"
+    ).row(0)
     # the last reading of the year holds for half an hour, not for five minutes
     assert mart[0] == pytest.approx(inflow_m3, rel=1e-3)
     assert mart[1] > 0.99

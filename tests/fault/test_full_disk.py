@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.broker.conftest import free_pair
-from tests.fault.test_no_loss import Victim, broker, health, wait_for_silence
 
 from city.settings import Settings
 from ingest.publish import Publisher
+from tests.broker.conftest import free_pair
+from tests.fault.test_no_loss import Victim, broker, health, wait_for_silence
 from warehouse.load import load_segments
 from warehouse.read import query
 
@@ -57,7 +57,9 @@ def message(number: int) -> bytes:
 @pytest.mark.parametrize("killed_while_full", [False, True])
 def test_full_disk_stops_acknowledging_and_recovers(killed_while_full: bool, tmp_path: Path) -> None:
     port = free_pair()
-    settings = Settings(home=tmp_path / "home", mqtt_url=f"mqtt://127.0.0.1:{port}", gateway_port=free_pair(), seal_s=1.0)
+    settings = Settings(
+        home=tmp_path / "home", mqtt_url=f"mqtt://127.0.0.1:{port}", gateway_port=free_pair(), seal_s=1.0
+    )
     settings.home.mkdir()
     with small_disk(settings.landing_dir), broker("mosquitto", settings):
         gateway = Victim(["-m", "apps.cli", "gateway"], settings, tmp_path / "gateway.log")

@@ -211,6 +211,8 @@ def health(settings: Settings) -> dict[str, object] | None:
 def compare(settings: Settings, messages: Messages) -> None:
     rows = query(settings, "SELECT vehicle_id, sequence FROM raw.vehicle_position").rows()
     assert len(rows) == len(set(rows)), f"{len(rows) - len(set(rows))} rows are doubled"
-    assert set(rows) == messages.good, f"{len(messages.good - set(rows))} lost, {len(set(rows) - messages.good)} invented"
+    assert set(rows) == messages.good, (
+        f"{len(messages.good - set(rows))} lost, {len(set(rows) - messages.good)} invented"
+    )
     refused = query(settings, "SELECT payload FROM raw.quarantine WHERE feed = 'vehicle_position'")["payload"].to_list()
     assert set(refused) == messages.bad

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from tests.broker.conftest import free_pair
-from tests.fault.test_no_loss import Messages, Victim, broker, compare, environment, health, publish, wait_for_silence
 
 from city.settings import Settings
+from tests.broker.conftest import free_pair
+from tests.fault.test_no_loss import Messages, Victim, broker, compare, environment, health, publish, wait_for_silence
 from warehouse.load import load_segments
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -46,7 +46,6 @@ def postgres(folder: Path) -> Iterator[str]:
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:
         run(tool[1], "-w", "-D", str(data), "-m", "immediate", "stop")
-
 
 
 @pytest.mark.fault

@@ -124,7 +124,13 @@ def test_clocks_are_marked_and_not_trusted(home: Settings) -> None:
     moments = {"ok": now, "ahead": now + timedelta(hours=1), "behind": now - timedelta(hours=5)}
     with Intake(home) as intake:
         for status, moment in moments.items():
-            intake.submit(Parcel("vehicle_position", "t", json.dumps(fix(1, vehicle_id=status) | {"timestamp": moment.isoformat()}).encode()))
+            intake.submit(
+                Parcel(
+                    "vehicle_position",
+                    "t",
+                    json.dumps(fix(1, vehicle_id=status) | {"timestamp": moment.isoformat()}).encode(),
+                )
+            )
     rows = {row["vehicle_id"]: row for row in landed(home, "vehicle_position").to_dicts()}
     assert {name: row["clock_status"] for name, row in rows.items()} == {name: name for name in moments}
     assert rows["ahead"]["event_at"] == rows["ahead"]["received_at"]

@@ -28,11 +28,11 @@ def batch(*numbers: int) -> pa.RecordBatch:
 def write_log(path: Path, sizes: list[int]) -> list[int]:
     """A log with batches of the given sizes; gives the file's length after each."""
     writer = LogWriter(path, SCHEMA)
-    ends, number = [writer.bytes], 0
+    ends, number = [writer.size_bytes], 0
     for size in sizes:
         writer.append(batch(*range(number, number + size)))
         number += size
-        ends.append(writer.bytes)
+        ends.append(writer.size_bytes)
     writer.sync()
     writer.close()
     return ends
@@ -40,7 +40,9 @@ def write_log(path: Path, sizes: list[int]) -> list[int]:
 
 @settings(max_examples=60, deadline=None)
 @given(sizes=st.lists(st.integers(1, 20), min_size=1, max_size=6), data=st.data())
-def test_a_cut_anywhere_keeps_every_whole_frame(tmp_path_factory: pytest.TempPathFactory, sizes: list[int], data: st.DataObject) -> None:
+def test_a_cut_anywhere_keeps_every_whole_frame(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], data: st.DataObject
+) -> None:
     path = tmp_path_factory.mktemp("log") / "a.log"
     ends = write_log(path, sizes)
     cut = data.draw(st.integers(0, ends[-1]))

@@ -6,10 +6,10 @@ import shutil
 
 import duckdb
 import pytest
-from tests.warehouse.conftest import Land, position
 
 from city.settings import Settings
 from ingest.landing.segments import find_segment
+from tests.warehouse.conftest import Land, position
 from warehouse.lake import LakeMissingError
 from warehouse.load import load_segments
 from warehouse.read import query
@@ -44,7 +44,9 @@ def test_a_key_redelivered_by_a_clock_that_is_ahead_is_still_one_row(home: Setti
     load_segments(home)
     land([ahead])
     load_segments(home)
-    assert query(home, "SELECT clock_status, event_at = received_at FROM raw.vehicle_position").rows() == [("ahead", True)]
+    assert query(home, "SELECT clock_status, event_at = received_at FROM raw.vehicle_position").rows() == [
+        ("ahead", True)
+    ]
 
 
 def test_a_broken_segment_is_set_aside_and_the_others_go_on(home: Settings, land: Land) -> None:
@@ -55,7 +57,11 @@ def test_a_broken_segment_is_set_aside_and_the_others_go_on(home: Settings, land
     reports = [report for report in load_segments(home) if report.feed == "vehicle_position"]
     assert sorted((report.rows, report.reason is None) for report in reports) == [(0, False), (1, True)]
     assert [path.name for path in (home.landing_dir / "vehicle_position" / "broken").iterdir()] == [segments[0].name]
-    outcomes = query(home, "SELECT success, reason IS NOT NULL FROM raw.ingest_outcome WHERE stage = 'load' AND subject = 'vehicle_position'")
+    outcomes = query(
+        home,
+        "SELECT success, reason IS NOT NULL FROM raw.ingest_outcome "
+        "WHERE stage = 'load' AND subject = 'vehicle_position'",
+    )
     assert sorted(outcomes.rows()) == [(False, True), (True, False)]
 
 
@@ -73,14 +79,20 @@ def test_a_crash_between_commit_and_archive_doubles_nothing(home: Settings, land
 def test_a_row_leads_back_to_its_landed_file(home: Settings, land: Land) -> None:
     land([position(n) for n in range(5)])
     load_segments(home)
-    segment, row = query(home, "SELECT segment, segment_row FROM raw.vehicle_position WHERE vehicle_id = 'bus-3'").row(0)
+    segment, row = query(home, "SELECT segment, segment_row FROM raw.vehicle_position WHERE vehicle_id = 'bus-3'").row(
+        0
+    )
     path = find_segment(home.landing_dir, segment)
     assert path is not None
-    found = duckdb.sql(f"SELECT vehicle_id FROM read_parquet('{path}', file_row_number = true) WHERE file_row_number = {row}")
+    found = duckdb.sql(
+        f"SELECT vehicle_id FROM read_parquet('{path}', file_row_number = true) WHERE file_row_number = {row}"
+    )
     assert found.fetchall() == [("bus-3",)]
 
 
-def test_schema_evolution_old_segments_load_into_a_grown_table(home: Settings, land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schema_evolution_old_segments_load_into_a_grown_table(
+    home: Settings, land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from warehouse import load, tables
 
     land([position(1)])

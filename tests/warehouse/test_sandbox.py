@@ -6,9 +6,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.warehouse.conftest import position
 
 from city.settings import Settings
+from tests.warehouse.conftest import position
 from warehouse.load import load_segments
 from warehouse.read import query
 
@@ -32,11 +32,15 @@ ESCAPES = {
     "allow another folder": "SET allowed_directories = ['/']",
     "install an extension": "INSTALL httpfs",
     "load an extension": "LOAD '{outside}'",
-    "run a program in PostgreSQL": f"SELECT * FROM postgres_query('{META}', 'COPY (SELECT 1) TO PROGRAM ''touch {{written}}''')",
+    "run a program in PostgreSQL": (
+        f"SELECT * FROM postgres_query('{META}', 'COPY (SELECT 1) TO PROGRAM ''touch {{written}}''')"
+    ),
     "read a file through PostgreSQL": f"SELECT * FROM postgres_query('{META}', 'SELECT pg_read_file(''/etc/passwd'')')",
     "write through PostgreSQL": f"CALL postgres_execute('{META}', 'CREATE TABLE escape (a int)')",
     "leave PostgreSQL's transaction": f"CALL postgres_execute('{META}', 'COMMIT; DELETE FROM ducklake_table')",
-    "become superuser in PostgreSQL": f"CALL postgres_execute('{META}', 'COMMIT; SET ROLE postgres; DROP TABLE ducklake_table')",
+    "become superuser in PostgreSQL": (
+        f"CALL postgres_execute('{META}', 'COMMIT; SET ROLE postgres; DROP TABLE ducklake_table')"
+    ),
     "two statements": "SELECT 1; DROP TABLE raw.vehicle_position",
 }
 
@@ -74,4 +78,3 @@ def test_the_lake_itself_stays_readable(lake: Settings) -> None:
 def test_parameters_are_values_and_never_sql(lake: Settings) -> None:
     sql = "SELECT count(*) FROM raw.vehicle_position WHERE vehicle_id = ?"
     assert query(lake, sql, ["bus-1' OR '1'='1"]).item() == 0
-

@@ -12,7 +12,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from apps.cli.output import GOOD, NO, err, fail, out
-from apps.cli.processes import ProcessFailedError, Processes
+from apps.cli.processes import Processes, ProcessFailedError
 from city.settings import Settings, settings
 
 STOP_ORDER = ["streamlit", "dagster-daemon", "dagster-webserver", "simulator", "pull", "gateway", "broker"]

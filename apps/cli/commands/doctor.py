@@ -39,7 +39,7 @@ def doctor(
     probe: bool = typer.Option(True, help="Try what the broker keeps for an absent gateway (2,000 small messages)"),
     as_json: bool = typer.Option(False, "--json", help="Machine-readable"),
 ) -> None:
-    """Check versions, extensions, broker, lake, disk, clock and feeds: one line each, with the remedy. Exit 1 if ill."""
+    """Check versions, extensions, broker, lake, disk, clock and feeds: a line each, with the remedy. Exit 1 if ill."""
     found = settings()
     findings: list[Finding] = []
     for examine in (_python, _versions, _extensions, _city, _disk, _clock, _lake, _gateway, _feeds):
@@ -106,7 +106,9 @@ def _disk(found: Settings) -> Iterator[Finding]:
     folder = found.home if found.home.exists() else found.home.parent
     free_gb = shutil.disk_usage(folder).free / 1e9
     state = "good" if free_gb > LOW_DISK_GB else "bad"
-    remedy = "Free space, or lower GORODOK_ARCHIVE_DAYS and run: gorodok maintain. The gateway stops acking when it is full."
+    remedy = (
+        "Free space, or lower GORODOK_ARCHIVE_DAYS and run: gorodok maintain. The gateway stops acking when it is full."
+    )
     yield Finding("disk", state, f"{free_gb:.0f} GB free at {folder}", remedy)
 
 
@@ -152,7 +154,7 @@ def _gateway(found: Settings) -> Iterator[Finding]:
 
     address = f"http://{found.host}:{found.gateway_port}/health"
     try:
-        with urllib.request.urlopen(address, timeout=3) as answer:  # noqa: S310 - our own address
+        with urllib.request.urlopen(address, timeout=3) as answer:
             health = json.load(answer)
     except urllib.error.HTTPError as error:
         health = json.load(error)
@@ -192,7 +194,9 @@ def _broker(found: Settings) -> Iterator[Finding]:
     try:
         socket.create_connection((address.host, address.port), timeout=3).close()
     except OSError as error:
-        yield Finding("broker", "info", f"{address}: {error}", "Start it: gorodok demo, or mosquitto with deploy/mosquitto.conf")
+        yield Finding(
+            "broker", "info", f"{address}: {error}", "Start it: gorodok demo, or mosquitto with deploy/mosquitto.conf"
+        )
         return
     yield Finding("broker", "good", f"{address} accepts connections")
 

@@ -22,7 +22,9 @@ ORDER BY refused_at DESC
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Refused messages: list, show the original bytes, retry after a fix.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Refused messages: list, show the original bytes, retry after a fix.", no_args_is_help=True
+    )
     group.command("list")(list_refused)
     group.command()(show)
     group.command()(retry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 def query(
     sql: str = typer.Argument(help="One SELECT, for example: SELECT * FROM marts.mart_kpi_daily"),
-    at: str | None = typer.Option(None, help="The lake as it was then, RFC 3339, for example 2026-11-24T14:05:00+03:00"),
+    at: str | None = typer.Option(
+        None, help="The lake as it was then, RFC 3339, for example 2026-11-24T14:05:00+03:00"
+    ),
     format: Format = typer.Option(Format.table, help="csv, json and parquet go to stdout"),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write to this file instead of stdout"),
 ) -> None:
@@ -49,13 +52,17 @@ def query(
     if format is Format.json and output is None:
         print_json(frame.to_dicts())
         return
-    target = output if output is not None else sys.stdout.buffer
+    content = io.BytesIO()
     if format is Format.json:
-        frame.write_json(target)
+        frame.write_json(content)
     elif format is Format.parquet:
-        frame.write_parquet(target)
+        frame.write_parquet(content)
     else:
-        frame.write_csv(target)
+        frame.write_csv(content)
+    if output is not None:
+        output.write_bytes(content.getvalue())
+    else:
+        sys.stdout.buffer.write(content.getvalue())
 
 
 def _moment(text: str) -> datetime:

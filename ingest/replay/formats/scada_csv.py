@@ -35,7 +35,7 @@ LAYOUT = "%Y-%m-%d %H:%M:%S"
 BY_NAME = ((re.compile(r"p\d+|PUMP_?\w*"), "flow_m3_h"), (re.compile(r"T\d+"), "level_m"))
 INLETS = {"p227": "inlet", "p235": "inlet"}
 CONTEST_ZONE = "l-town"
-"""Zone of a file that has the contest's two inlets, unless --zone-id says otherwise: a flow of no zone is in no balance."""
+"""Zone of a file that has the contest's two inlets, unless --zone-id says otherwise: else they were in no balance."""
 
 SENSOR, TEXT, MOMENT = "__sensor", "__text", "__moment"
 
