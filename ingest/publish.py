@@ -85,7 +85,7 @@ class Publisher:
         self._wake_at = 0
         self._connected = False
         self._refused_connect: str | None = None
-        self._client: mqtt.Client = build_client(settings, client_id or f"gorodok-{uuid.uuid4().hex[:12]}")
+        self._client = build_client(settings, client_id or f"gorodok-{uuid.uuid4().hex[:12]}", mqtt.Client)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect

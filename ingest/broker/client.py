@@ -38,14 +38,14 @@ class BrokerUnreachableError(ConnectionError):
 def build_client(
     settings: Settings,
     client_id: str,
+    kind: type[C],
     *,
     persistent: bool = False,
     manual_ack: bool = False,
-    kind: type[C] = mqtt.Client,  # type: ignore[assignment]
 ) -> C:
     """An unconnected client. persistent: for MQTT 3.1.1 only; with MQTT 5 say so in `connect` (clean_start).
 
-    kind: a subclass of paho's client, as the gateway's.
+    kind: paho's client, or a subclass as the gateway's.
     """
     address = parse_address(settings.mqtt_url)
     five = settings.mqtt_version == "5"

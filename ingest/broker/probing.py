@@ -35,7 +35,7 @@ class Session:
         self._connected: str | None = None
         self._subscribed: bool | None = None
         self._sent = self._acked = 0
-        self._client: mqtt.Client = build_client(settings, client_id, persistent=persistent)
+        self._client = build_client(settings, client_id, mqtt.Client, persistent=persistent)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe

@@ -111,7 +111,7 @@ class Device:
         self._id, self._deaf_for = device_id, deaf_for
         self.got: list[dict[str, Any]] = []
         self._subscribed = False
-        self._client = build_client(settings, f"device-{device_id}")
+        self._client = build_client(settings, f"device-{device_id}", mqtt.Client)
         self._client.on_connect = lambda client, *_: client.subscribe(self._commands, qos=1)
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
