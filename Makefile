@@ -49,6 +49,7 @@ lint: setup ## Check format, style, types, import rules and generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m ingest.derive --check
+	$(BIN)/python docs/reference.py --check
 
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix-only .
