@@ -55,7 +55,10 @@ def _load(table: BenchTable, settings: Settings, what: str, rows: int) -> float:
     done, sums = steps.load(settings)
     rate = (sums["rows"] + sums["duplicates"]) / sums["seconds"]
     table.rows.append(
-        [what, rows, segments, sums["rows"], sums["duplicates"], sums["seconds"], done.seconds, rate, done.peak_rss_bytes / GIB]
+        [
+            what, rows, segments, sums["rows"], sums["duplicates"], sums["seconds"], done.seconds, rate,
+            done.peak_rss_bytes / GIB,
+        ]
     )  # fmt: skip
     return float(rate)
 

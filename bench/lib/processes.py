@@ -46,12 +46,12 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None, end_s: float = 60
+    command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None, end_s: float = 60, cwd: Path = ROOT
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process with its output in `log`; asked to end, and killed when it does not within `end_s`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
-        process = subprocess.Popen(command, env=env, cwd=ROOT, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, env=env, cwd=cwd, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL)
     try:
         yield process
     finally:

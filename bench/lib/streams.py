@@ -13,15 +13,18 @@ BAD_EVERY = 100
 """One message of a hundred is refused by its contract."""
 
 
-def bus_messages(city: str, count: int) -> Iterator[Message]:
-    """Single vehicle positions of 200 buses; every hundredth has a latitude beyond the pole."""
+def bus_messages(city: str, count: int, *, bad: bool = True) -> Iterator[Message]:
+    """Single vehicle positions of 200 buses; with `bad` every hundredth has a latitude beyond the pole.
+
+    (vehicle_id, sequence) is unique.
+    """
     start = datetime.now(UTC) - timedelta(minutes=5)
     for number in range(count):
         bus = f"bus-{number % BUSES}"
         position = {
             "vehicle_id": bus,
             "timestamp": (start + timedelta(milliseconds=number)).isoformat(),
-            "latitude": 157.6 if number % BAD_EVERY == BAD_EVERY - 1 else 57.6 + number % 997 / 10_000,
+            "latitude": 157.6 if bad and number % BAD_EVERY == BAD_EVERY - 1 else 57.6 + number % 997 / 10_000,
             "longitude": 39.9,
             "bearing_deg": float(number % 360),
             "speed_m_s": 8.5,

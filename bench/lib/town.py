@@ -1,7 +1,7 @@
 """A town's data as landing segments, made by columns: a year of 2,000 hourly meters in half a minute.
 
-The segments are such as the gateway seals (same schema, names and folders), one a feed and day. Everything is drawn from
-one seed. Beside the meters, so that every page has something to show: three zones' inflow each quarter of an hour,
+The segments are such as the gateway seals (same schema, names and folders), one a feed and day. Everything is drawn
+from one seed. Beside the meters, so that every page has something to show: three zones' inflow each quarter of an hour,
 ten buses every two minutes, twelve waste sites, complaints, and refused messages.
 """
 
@@ -186,7 +186,7 @@ def _times(start: datetime, seconds: np.ndarray) -> pl.Series:
 
 
 def write_segment(settings: Settings, feed: str, frame: pl.DataFrame) -> None:
-    """A frame of contract fields as a sealed segment; absent fields are null, the envelope is that of a punctual device."""
+    """A frame of contract fields as a sealed segment; absent fields are null, the envelope a punctual device's."""
     event = frame[CONTRACTS[feed].spec.event_time]
     full = frame.with_columns(
         event.alias("event_at"),
