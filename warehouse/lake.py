@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import os
 from datetime import datetime
 
 import duckdb
 
+from city.profile import load_city
 from city.settings import Settings
 from warehouse.catalog import catalog_uri, reader_uri
 
@@ -99,6 +101,7 @@ def dbt_env(settings: Settings) -> dict[str, str]:
         "GORODOK_LAKE_DATA": data_path(settings),
         "GORODOK_PSEUDONYM_KEY": settings.pseudonym_key.get_secret_value(),
         "GORODOK_CITY": settings.city,
+        "GORODOK_TZ": os.environ.get("GORODOK_TZ") or load_city(settings).time_zone,
         "GORODOK_TMP": str(settings.home / "tmp"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",

@@ -241,7 +241,9 @@ def _name_segments(connection: duckdb.DuckDBPyConnection, feed: str, batch: Sequ
         """
         INSERT INTO lake.ops.segment
         SELECT names.segment, ?, count(i.segment) FILTER (NOT is_duplicate), count(i.segment) FILTER (is_duplicate),
-            count(c.segment), any_value(names.bytes), min(event_at), max(event_at), now()
+            count(c.segment), any_value(names.bytes), min(event_at), max(event_at),
+            -- never backwards, whatever this machine's clock does: dbt takes what was loaded after its last build
+            greatest(now(), (SELECT max(loaded_at) + INTERVAL 1 microsecond FROM lake.ops.segment))
         FROM (SELECT unnest(?) AS segment, unnest(?) AS bytes) AS names
         LEFT JOIN memory.incoming AS i USING (segment)
         LEFT JOIN (SELECT DISTINCT segment, segment_row FROM lake.ops.conflict WHERE feed = ?) AS c
