@@ -75,7 +75,7 @@ def build(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[Any
         call = _resource(settings).cli(BUILD, context=context, target_path=folder, raise_on_error=False)
         for event in call.stream():
             yield _with_rows(event, settings, call.manifest) if isinstance(event, dg.Output) else event
-    _raise_for_errors(folder)
+    _raise_for_errors(context, folder)
 
 
 class _Dbt(DbtCliResource):
@@ -136,10 +136,12 @@ def _with_rows(output: dg.Output, settings: Settings, manifest: Mapping[str, Any
     return output.with_metadata({**output.metadata, "dagster/row_count": dg.MetadataValue.int(int(rows))})
 
 
-def _raise_for_errors(folder: Path) -> None:
+def _raise_for_errors(context: dg.AssetExecutionContext, folder: Path) -> None:
     artefact = folder / "run_results.json"
     if not artefact.exists():
-        raise dg.Failure("dbt ended before it had run anything", metadata={"log": _log_tail(folder)})
+        # a crash of the process and no fault of a model: what it had built stays, so running it again is safe
+        context.log.error("dbt ended before it had told its results: %s", _log_tail(folder))
+        raise dg.RetryRequested(max_retries=1, seconds_to_wait=1) from dg.Failure("dbt ended before its results")
     results = json.loads(artefact.read_text("utf-8"))["results"]
     errors = {each["unique_id"]: each["message"] for each in results if each["status"] in ("error", "runtime error")}
     if errors:
@@ -148,6 +150,6 @@ def _raise_for_errors(folder: Path) -> None:
         )
 
 
-def _log_tail(folder: Path) -> dg.MetadataValue:
+def _log_tail(folder: Path) -> str:
     log = folder / "dbt.log"
-    return dg.MetadataValue.text(log.read_text("utf-8")[-5_000:] if log.exists() else "no dbt.log")
+    return log.read_text("utf-8")[-5_000:] if log.exists() else "no dbt.log"
