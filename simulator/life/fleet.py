@@ -68,7 +68,7 @@ class Fleet:
 
     feed = "vehicle_position"
 
-    def __init__(self, city: City, timetable: Timetable, seed: int, thin_s: float = 60) -> None:
+    def __init__(self, city: City, timetable: Timetable, seed: int, thin_s: float = 40) -> None:
         self._zone = city.timezone
         self._timetable = timetable
         self._seed = seed
