@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 PREFIX = "gorodok/v1"
 
 
@@ -13,7 +11,6 @@ def subscription(city: str, group: str | None = None) -> str:
     return f"$share/{group}/{plain}" if group else plain
 
 
-@functools.lru_cache(maxsize=65_536)
 def feed_of(name: str) -> str:
     """The feed that a topic names, or "" when it has another form."""
     parts = name.split("/")
