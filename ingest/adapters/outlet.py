@@ -6,38 +6,22 @@ message, or fsync of the log.
 
 from __future__ import annotations
 
-import ssl
-import threading
+import contextlib
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
-from urllib.parse import unquote, urlsplit
-
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from city.settings import Settings
-from ingest.adapters.sockets import without_delay
+from ingest.broker.client import BrokerUnreachableError
 from ingest.contracts.ingest_outcome import IngestOutcome
 from ingest.contracts.quarantine import Quarantine
 from ingest.intake import Intake, quarantine_id
 from ingest.parcel import Parcel, Refusal
-
-IN_FLIGHT = 1_000
-"""Messages that wait for their PUBACK at a time; paho's own default of 20 throttles QoS 1."""
-
-CONNECT_S = 15.0
-ANSWER_S = 60.0
-"""With no PUBACK at all for so long, the broker is taken for gone."""
-
-SESSION_S = 300
-"""The broker keeps our session over a short break of the line, s (MQTT 5)."""
+from ingest.publish import NotDeliveredError, Publisher
 
 FLUSH_BYTES = 8 * 2**20
-NO_SUBSCRIBER = 0x10
 
 KEPT_BYTES = 256 * 1024
 """Of refused bytes that are published, so many are kept (a message must pass the broker's limit)."""
@@ -105,136 +89,46 @@ class LandingOutlet:
 class MqttOutlet:
     """Publishes with QoS 1; a refusal goes out as a message of the feed `quarantine`."""
 
-    def __init__(self, settings: Settings, publisher: str, in_flight: int = IN_FLIGHT) -> None:
-        self._settings = settings
-        self._publisher = publisher
-        self._limit = in_flight
-        self._state = threading.Condition()
-        self._waiting: set[int] = set()
-        self._early: set[int] = set()
-        self._problem: str | None = None
-        self._connected = False
-        self._counts = {"published": 0, "unheard": 0}
-        self._client = self._new_client()
+    def __init__(self, settings: Settings, publisher: str) -> None:
+        self._name = publisher
+        self._publisher = Publisher(settings, f"gorodok-{publisher}-{uuid.uuid4().hex[:8]}")
 
     def __enter__(self) -> Self:
-        address = urlsplit(self._settings.mqtt_url)
-        port = address.port or (8883 if address.scheme == "mqtts" else 1883)
-        where = f"{address.hostname}:{port}"
         try:
-            self._client.connect(address.hostname or "127.0.0.1", port, keepalive=30, **self._connect_options())
-        except (OSError, ValueError) as error:
-            raise OutletError(
-                f"no broker at {where}: {error}: start one (`gorodok demo`), set GORODOK_MQTT_URL, or use --via landing"
-            ) from error
-        self._client.loop_start()
-        with self._state:
-            self._state.wait_for(lambda: self._connected or self._problem is not None, CONNECT_S)
-            problem = self._problem or (None if self._connected else f"no answer within {CONNECT_S:.0f} s")
-        if problem is not None:
-            self._client.loop_stop()
-            raise OutletError(f"the broker at {where} does not let us in: {problem}: check user and password")
+            self._publisher.__enter__()
+        except BrokerUnreachableError as error:
+            raise OutletError(f"{error}, or use --via landing") from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        with _told():
+            self._publisher.__exit__(kind, error, trace)
 
     def submit(self, parcel: Parcel | Refusal) -> None:
         if isinstance(parcel, Refusal):
             parcel = quarantined(parcel)
-        self._publish(parcel.feed, parcel.payload)
+        with _told():
+            self._publisher.publish(parcel.feed, self._name, parcel.payload)
 
     def note(self, outcome: IngestOutcome) -> None:
-        self._publish("ingest_outcome", outcome.model_dump_json().encode())
+        with _told():
+            self._publisher.publish("ingest_outcome", self._name, outcome.model_dump_json().encode())
 
     def finish(self) -> dict[str, int]:
-        with self._state:
-            self._wait(lambda: not self._waiting)
-            return dict(self._counts)
+        with _told():
+            totals = self._publisher.drain()
+        return {"published": totals.acked, "unheard": totals.unheard}
 
-    # --- how
 
-    def _publish(self, feed: str, payload: bytes) -> None:
-        with self._state:
-            self._wait(lambda: len(self._waiting) < self._limit)
-        info = self._client.publish(f"gorodok/v1/{self._settings.city}/{feed}/{self._publisher}", payload, qos=1)
-        if info.rc not in (
-            mqtt.MQTT_ERR_SUCCESS,
-            mqtt.MQTT_ERR_NO_CONN,
-        ):  # without a connection paho keeps it and resends
-            raise OutletError(f"cannot publish: {mqtt.error_string(info.rc)}")
-        with self._state:
-            if info.mid in self._early:
-                self._early.discard(info.mid)
-            else:
-                self._waiting.add(info.mid)
-
-    def _wait(self, ready: Any) -> None:
-        """Waits while PUBACKs still come; holds the lock."""
-        while not ready():
-            before = self._counts["published"]
-            if self._problem is not None:
-                raise OutletError(f"the broker refused a message: {self._problem}")
-            heard = self._state.wait_for(lambda: ready() or self._problem is not None, ANSWER_S)
-            if not heard and self._counts["published"] == before:
-                raise OutletError(
-                    f"{len(self._waiting)} messages got no PUBACK for {ANSWER_S:.0f} s: is the broker up? "
-                    "Repeat the command: repeats are recognised by their key"
-                )
-
-    def _new_client(self) -> mqtt.Client:
-        version5 = self._settings.mqtt_version == "5"
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"gorodok-{self._publisher}-{uuid.uuid4().hex[:8]}",
-            protocol=mqtt.MQTTv5 if version5 else mqtt.MQTTv311,
-            clean_session=None if version5 else False,
-        )
-        address = urlsplit(self._settings.mqtt_url)
-        password = self._settings.mqtt_password
-        if address.username:
-            client.username_pw_set(unquote(address.username), password.get_secret_value() if password else None)
-        if address.scheme == "mqtts":
-            authority = self._settings.mqtt_ca_file
-            client.tls_set_context(ssl.create_default_context(cafile=None if authority is None else str(authority)))
-        client.max_inflight_messages_set(self._limit)
-        client.on_socket_open = without_delay
-        client.on_connect = self._on_connect
-        client.on_publish = self._on_publish
-        return client
-
-    def _connect_options(self) -> dict[str, Any]:
-        if self._settings.mqtt_version != "5":
-            return {}
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = SESSION_S
-        return {"clean_start": False, "properties": properties}
-
-    def _on_connect(self, client: mqtt.Client, data: Any, flags: Any, code: Any, properties: Any) -> None:
-        with self._state:
-            if code.is_failure:
-                if not self._connected:
-                    self._problem = str(code)
-            else:
-                self._connected = True
-                self._limit = min(self._limit, getattr(properties, "ReceiveMaximum", None) or self._limit)
-            self._state.notify_all()
-
-    def _on_publish(self, client: mqtt.Client, data: Any, mid: int, code: Any, properties: Any) -> None:
-        with self._state:
-            if mid in self._waiting:
-                self._waiting.discard(mid)
-            else:
-                self._early.add(mid)
-            self._counts["published"] += 1
-            if code is not None and code.value == NO_SUBSCRIBER:
-                self._counts["unheard"] += 1
-            elif code is not None and code.is_failure:
-                self._problem = str(code)
-            self._state.notify_all()
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What the publisher could not deliver, in an outlet's words."""
+    try:
+        yield
+    except (NotDeliveredError, ValueError) as error:
+        raise OutletError(f"{error} Repeat the command: repeats are recognised by their key") from error
 
 
 def outlet(via: str, settings: Settings, publisher: str) -> Outlet:
