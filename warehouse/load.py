@@ -187,9 +187,9 @@ def _mark_duplicates(connection: duckdb.DuckDBPyConnection, feed: str) -> int:
         connection.execute(
             f"""
             UPDATE memory.incoming SET is_duplicate = TRUE FROM (
-                SELECT segment AS s, segment_row AS r FROM memory.incoming
+                SELECT rowid AS number FROM memory.incoming
                 QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY received_at, segment, segment_row) > 1
-            ) AS later WHERE segment = later.s AND segment_row = later.r
+            ) AS later WHERE incoming.rowid = later.number
             """
         )
     # the lake's files are pruned by their statistics of the event time: only the days that came are read
@@ -197,10 +197,10 @@ def _mark_duplicates(connection: duckdb.DuckDBPyConnection, feed: str) -> int:
     connection.execute(
         f"""
         UPDATE memory.incoming SET is_duplicate = TRUE FROM (
-            SELECT segment AS s, segment_row AS r FROM memory.incoming SEMI JOIN (
+            SELECT incoming.rowid AS number FROM memory.incoming SEMI JOIN (
                 SELECT {key} FROM lake.raw."{feed}" WHERE {event} BETWEEN ? AND ?
             ) AS t ON {same_key}
-        ) AS known WHERE segment = known.s AND segment_row = known.r
+        ) AS known WHERE incoming.rowid = known.number
         """,
         [low, high],
     )
