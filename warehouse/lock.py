@@ -62,7 +62,7 @@ def _other_machines(settings: Settings, timeout_s: float) -> Iterator[None]:
         while not _try_lock(connection):
             if time.monotonic() > give_up:
                 raise WriterBusyError(
-                    "the lake is being written from another machine (advisory lock of the catalog): wait, or end it there"
+                    "the lake is being written from another machine (advisory lock of its catalog): wait, or end it"
                 )
             time.sleep(0.2)
         yield  # closing the connection frees it

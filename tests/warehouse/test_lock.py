@@ -18,7 +18,8 @@ from warehouse.lock import WriterBusyError, writer_lock
 HOLD = (
     "import sys, time\nfrom pathlib import Path\nfrom city.settings import Settings\n"
     "from warehouse.lock import writer_lock\n"
-    "with writer_lock(Settings(home=Path(sys.argv[1])), 'a long load'):\n    print('held', flush=True)\n    time.sleep(60)"
+    "with writer_lock(Settings(home=Path(sys.argv[1])), 'a long load'):\n"
+    "    print('held', flush=True)\n    time.sleep(60)"
 )
 
 

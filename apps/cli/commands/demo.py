@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import time
 import urllib.request
@@ -32,8 +33,12 @@ def demo(
     once: int | None = typer.Option(None, min=1, help="Live traffic for so many seconds, then load, build, KPIs, exit"),
 ) -> None:
     """Start broker, gateway, simulator, Dagster and Streamlit; print addresses as they come up; Ctrl-C ends all."""
+    from warehouse.catalog import stop_embedded
+
     found = settings()
     processes = Processes(found)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         if once is None:
             _live(found, processes)
@@ -45,6 +50,7 @@ def demo(
         err.print("stopping…")
     finally:
         processes.stop_all(STOP_ORDER)
+        stop_embedded(found)
 
 
 def _start_traffic(found: Settings, processes: Processes) -> None:
