@@ -10,14 +10,11 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from vision_jobs.errors import SourceError, VisionMissingError
 from vision_jobs.frame import BadFrame, Frame, Image
-
-if TYPE_CHECKING:
-    import cv2
 
 SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".m4v", ".ts", ".webm"})
 SCHEMES = frozenset({"rtsp", "rtsps", "http", "https", "rtmp", "udp"})
@@ -120,7 +117,7 @@ def _digest(image: Image, position: str) -> str:
     return digest.hexdigest()
 
 
-def _open(source: str) -> cv2.VideoCapture:
+def _open(source: str) -> Any:
     return _cv2().VideoCapture(source)
 
 
