@@ -64,11 +64,11 @@ docs: setup ## Build the documentation into site/
 shots: setup ## Screenshot of every page, both languages and widths, into artefacts/screens
 	$(BIN)/python -m tests.browser.shots
 
-lock: ## Make requirements/*.txt anew from pyproject.toml (needs uv)
+lock: setup ## Make requirements/*.txt anew from pyproject.toml
 	for extra in dev scale; do \
-	  uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra $$extra pyproject.toml -o requirements/$$extra.txt; done
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/base.txt
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/base.txt \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --extra $$extra pyproject.toml -o requirements/$$extra.txt; done
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/base.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/base.txt \
 	  --overrides requirements/vision-overrides.txt requirements/vision.in -o requirements/vision.txt
 
 clean: ## Remove what can be made again (data under var/ stay)
