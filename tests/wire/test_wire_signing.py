@@ -1,4 +1,4 @@
-"""The signing side: its JWS is everybody's JWS, its parsers give reasons and nothing else, keys rotate without a gap."""
+"""The signing side: its JWS is everybody's JWS, and its parsers give reasons and nothing else."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def test_both_sides_have_one_list_of_reasons() -> None:
     assert tuple(get_args(Reason)) == REASONS == protocol.REASONS
 
 
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 def test_joserfc_accepts_our_signature(ring: KeyRing) -> None:
     message = ring.sign_command(CommandClaims(**CLAIMS))
     x = base64url.encode(ring.public_keys()[ring.kid].public_bytes_raw()).decode()
@@ -48,6 +49,7 @@ def test_joserfc_accepts_our_signature(ring: KeyRing) -> None:
     assert json.loads(found.payload) == CLAIMS
 
 
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 def test_our_side_and_the_device_accept_a_signature_of_joserfc() -> None:
     key = OKPKey.generate_key("Ed25519")
     public = base64url.decode(str(key.as_dict(private=False)["x"]).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -115,28 +116,28 @@ def export(
         print_json(said)
         return
     try:
-        write_private_file(to, json.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n")
+        _write(to, json.dumps(said, ensure_ascii=False, indent=2).encode() + b"\n")
     except OSError as error:
         fail(f"--out: {error}", "name a file in a folder of yours", 2)
     out.print(str(to), markup=False)
 
 
-def write_private_file(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes) -> None:
     """0600 from the first byte, in a folder that may be open to others."""
-    handle = path.open("wb", opener=lambda name, flags: __import__("os").open(name, flags, 0o600))
-    with handle:
-        path.chmod(0o600)
-        handle.write(data)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(data)
 
 
 def _device(device_id: str) -> Device:
     try:
-        known = {str(f.properties.get("device_id")): f.properties for f in features(load_city(settings()), "devices")}
+        found = (feature.properties for feature in features(load_city(settings()), "devices"))
+        known = {device.device_id: device for device in found if isinstance(device, Device)}
     except CityError as error:
         fail(str(error), "`gorodok city check` says more", 2)
     if device_id not in known:
         fail(f"no device is called {device_id!r}", f"cities/{settings().city}/devices.geojson lists them", 2)
-    return Device.model_validate(known[device_id])
+    return known[device_id]
 
 
 def _do(work: Callable[[Path], Record], as_json: bool) -> None:
