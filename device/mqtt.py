@@ -81,7 +81,7 @@ class Shell:
         self._client.disconnect()
 
     def _connect(self) -> bool:
-        session = Properties(PacketTypes.CONNECT)
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = SESSION_S
         try:
             self._client.connect(
@@ -98,8 +98,9 @@ class Shell:
             client.subscribe(list(self._controller.identity.listens()))
 
     def _message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
-        self._told("in", message.topic, message.payload)
-        self._send(self._controller.take(message.topic, message.payload, time.monotonic()))
+        payload = bytes(message.payload)
+        self._told("in", message.topic, payload)
+        self._send(self._controller.take(message.topic, payload, time.monotonic()))
 
     def _send(self, messages: Messages) -> None:
         for topic, payload in messages:

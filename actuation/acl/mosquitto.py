@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping
 
 from actuation.acl.rights import User
 
+SALT = 12
+"""Bytes: mosquitto 2.0.11 takes no other length."""
+
 ITERATIONS = 101
 """mosquitto's own number. Our passwords are 256 random bits: there is nothing to guess."""
 
@@ -27,6 +30,6 @@ def password_file(passwords: Mapping[str, str], secret: bytes) -> str:
 
 
 def _hashed(user: str, password: str, secret: bytes) -> str:
-    salt = hmac.digest(secret, f"salt\x1f{user}".encode(), "sha512")
+    salt = hmac.digest(secret, f"salt\x1f{user}".encode(), "sha512")[:SALT]
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
     return f"$7${ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"

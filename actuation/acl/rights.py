@@ -15,6 +15,10 @@ FEEDS = {"camera": ("camera_event",), "scada": ("scada_reading",)}
 """Kind of a device → feeds that it publishes, on a topic that ends with its own id."""
 
 
+PULLED = ("ingest_outcome", "vehicle_position")
+"""Feeds that `gorodok pull` publishes besides those whose origin is a service."""
+
+
 @dataclass(frozen=True, slots=True)
 class Right:
     access: Literal["read", "write", "readwrite"]
@@ -32,20 +36,27 @@ class User:
 
 def users(city: str, devices: Iterable[Device]) -> list[User]:
     """Every login of the city. ValueError when a device is called like a service."""
-    services = [
-        User("gateway", (Right("read", f"{PREFIX}/{city}/+/+"),)),
-        User("reflex", (Right("readwrite", f"{PREFIX}/{city}/ctl/#"), Right("read", f"{PREFIX}/{city}/+/+"),
-                        *_feeds(city, "platform", "service"))),
-        User("pull", (*_feeds(city, "service"), Right("write", control_topic(city, "cap", "+")))),
-        User("orchestration", _feeds(city, "platform", "service")),
-        User("pages", (Right("read", f"{PREFIX}/{city}/+/+"), Right("read", control_topic(city, "sensed", "+")))),
-    ]  # fmt: skip
+    services = _services(city)
     names = {user.name for user in services}
     found = [_device(city, device) for device in devices]
     for user in found:
         if user.name in names:
             raise ValueError(f"device_id = {user.name!r}: a service is called so; give the device another name")
     return services + found
+
+
+def _services(city: str) -> list[User]:
+    """Only the reflex process commands devices and writes the ledger."""
+    every_feed = Right("read", f"{PREFIX}/{city}/+/+")
+    own = _feeds(city, "platform", "service")
+    pulled = [*_feeds(city, "service"), *(Right("write", f"{PREFIX}/{city}/{feed}/+") for feed in PULLED)]
+    return [
+        User("gateway", (every_feed,)),
+        User("reflex", (Right("readwrite", f"{PREFIX}/{city}/ctl/#"), every_feed, *own)),
+        User("pull", (*pulled, Right("write", control_topic(city, "cap", "+")))),
+        User("orchestration", tuple(right for right in own if "/ledger_entry/" not in right.topic)),
+        User("pages", (every_feed, Right("read", control_topic(city, "sensed", "+")))),
+    ]
 
 
 def _device(city: str, device: Device) -> User:
