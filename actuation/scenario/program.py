@@ -127,6 +127,13 @@ class Program:
             effects += more
         return state, tuple(effects)
 
+    @property
+    def feeds(self) -> frozenset[str]:
+        """Feeds whose city state some scenario looks at: the runner needs no others."""
+        triggers = (rule.trigger for rule in self._rules.get("state", ()))
+        named = {trigger.feed for trigger in triggers if isinstance(trigger, StateTrigger)}
+        return frozenset(named | {name.split("/", 1)[0] for name in self._watched})
+
     # Events, by kind
 
     def _plain(self, turn: Turn, event: Event) -> None:
@@ -359,7 +366,7 @@ class Program:
             return
         run = replace(run, confirm_by=turn.now + timedelta(seconds=within))
         turn.effects.append(
-            acting.notice(run, acting.cause_of(run, "confirm"), DUTY, "confirm_wanted", "critical", within_s=within)
+            acting.notice(run, acting.cause_of(run, "confirm"), DUTY, "confirm", "critical", within_s=within)
         )
         turn.put(run)
 
