@@ -339,7 +339,7 @@ class Program:
             return
         open_run = self._open(turn, scenario.scenario, name, mode)
         if open_run is not None:
-            self._again(turn, open_run, scenario, event)
+            self._again(turn, open_run, scenario, event, subject)
             return
         run_id = _run_id(scenario.scenario, name, mode, event)
         if run_id in turn.runs or self._is_over(turn, scenario.scenario, name, mode, event, alert):
@@ -392,7 +392,7 @@ class Program:
             for one in (*turn.runs.values(), *turn.past.values())
         )
 
-    def _again(self, turn: Turn, run: Run, scenario: Scenario, event: Event) -> None:
+    def _again(self, turn: Turn, run: Run, scenario: Scenario, event: Event, subject: Subject) -> None:
         """Another event of the same subject: the run goes on. One of the very moment of its start acts as the start."""
         if event.key in run.keys or run.event_kind == "alert":
             return
@@ -407,7 +407,10 @@ class Program:
         if run.phase == "active" and scenario.timers.quiet_s is not None:
             run = replace(run, quiet_at=turn.now + timedelta(seconds=scenario.timers.quiet_s))
         if together:
-            run = replace(run, event_key=min(run.event_key, event.key))
+            if event.key < run.event_key:
+                run = replace(
+                    run, event_key=event.key, body=event.body, fields=subject.fields, device_id=subject.device_id
+                )
             as_start = {"event_kind": event.kind, "event_key": event.key}
             for index, step in enumerate(scenario.steps):
                 if not step.after_s:
