@@ -216,6 +216,9 @@ def _ends(scenario: Scenario) -> Iterable[tuple[str, str]]:
             "Кончается с отменой, отбоем или сроком оповещения; обновление переносит зоны и срок.",
             "Ends with the alert's cancellation, all-clear or expiry; an update moves its zones and its end.",
         )
+    for keeper in scenario.keeps:
+        ru, en = _trigger(keeper)
+        yield f"Не кончается, пока: {ru[0].lower()}{ru[1:]}", f"Goes on while: {en[0].lower()}{en[1:]}"
     for trigger in scenario.ends:
         ru, en = _event(trigger)
         yield f"Кончается, когда: {ru[0].lower()}{ru[1:]}.", f"Ends when: {en[0].lower()}{en[1:]}."

@@ -54,7 +54,8 @@ class Rule:
     scenario: Scenario
     index: int
     trigger: Trigger
-    ends: bool
+    ends: bool = False
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ class Program:
         rules: dict[str, list[Rule]] = {}
         names: set[str] = set()
         for one in by_code.values():
-            for ends, triggers in ((False, one.triggers), (True, one.ends)):
+            for role, triggers in (("start", one.triggers), ("keep", one.keeps), ("end", one.ends)):
                 for index, trigger in enumerate(triggers):
-                    rules.setdefault(trigger.on, []).append(Rule(one, index, trigger, ends))
+                    rules.setdefault(trigger.on, []).append(Rule(one, index, trigger, role == "end", role == "keep"))
                     names.update(name for each in trigger.when for name in watched(each))
             conditions = [*one.conditions, *(each for step in (*one.steps, *one.at_end) for each in step.when)]
             names.update(name for each in conditions for name in watched(each))
@@ -149,8 +150,20 @@ class Program:
     def _call(self, turn: Turn, rule: Rule, event: Event, subject: Subject) -> None:
         if rule.ends:
             self._end_subject(turn, rule.scenario, event, subject)
+        elif rule.keeps:
+            self._keep(turn, rule.scenario, event, subject)
         else:
             self._start(turn, rule, event, subject)
+
+    def _keep(self, turn: Turn, scenario: Scenario, event: Event, subject: Subject) -> None:
+        """The run of this subject goes on as if its start had been repeated; where there is none, nothing begins."""
+        name = _subject_name(scenario, subject)
+        run = self._open(turn, scenario.scenario, name, "shadow") if name is not None else None
+        if run is None or run.phase != "active" or scenario.timers.quiet_s is None:
+            return
+        if RANK[ceiling(event)] >= RANK[run.mode]:
+            quiet_at = turn.now + timedelta(seconds=scenario.timers.quiet_s)
+            turn.put(replace(run, quiet_at=quiet_at, last_at=max(run.last_at, event.at)))
 
     def _alert(self, turn: Turn, event: Event) -> None:
         body = event.body
@@ -252,7 +265,7 @@ class Program:
                     self._press(turn, rule, event)
                     return
             if press == "drill":
-                self._press(turn, Rule(scenario, 0, ButtonTrigger(on="button"), False), event)
+                self._press(turn, Rule(scenario, 0, ButtonTrigger(on="button")), event)
 
     def _press(self, turn: Turn, rule: Rule, event: Event) -> None:
         subject = subject_of(rule.trigger, event, self.town, turn.now)
@@ -319,7 +332,7 @@ class Program:
             scenario = self.scenarios.get(code)
             if scenario is None or index >= len(scenario.triggers):
                 continue
-            rule = Rule(scenario, index, scenario.triggers[index], False)
+            rule = Rule(scenario, index, scenario.triggers[index])
             event = Event("state", since.key, since.at, since.body, since.zones, since.trust)  # type: ignore[arg-type]
             subject = subject_of(rule.trigger, event, self.town, turn.now)
             if subject is not None:
