@@ -167,7 +167,8 @@ class Program:
 
     def _alert(self, turn: Turn, event: Event) -> None:
         body = event.body
-        if body.get("msgType") not in ("Alert", "Update", "Cancel") or alerts.parse_time(body.get("sent")) is None:
+        named = all(isinstance(body.get(name), str) for name in ("sender", "identifier", "msgType"))
+        if not named or body["msgType"] not in ("Alert", "Update", "Cancel") or not alerts.parse_time(body.get("sent")):
             return
         key, refers = alerts.key_of(body), [key for key, _ in alerts.references(body)]
         changes = body["msgType"] != "Alert"
@@ -450,6 +451,7 @@ class Program:
             self._end_others(turn, run, step)
             return run
         before = run.holds
+        run = replace(run, holds=()) if anew else run
         run = acting.begin(turn, run, self.town, index, step, name, acting.cause_of(run, name, **caused), zones)
         return replace(run, holds=before) if anew else run
 

@@ -1,4 +1,4 @@
-"""The crossing's scenario against a simulated street: the engine itself, the radar's messages, lamps with their delay."""
+"""The crossing's scenario against a simulated street: the engine itself, a radar's messages, lamps with their delay."""
 
 from __future__ import annotations
 

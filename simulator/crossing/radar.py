@@ -60,8 +60,8 @@ def messages(found: Iterable[Person], seed: int, radar: Radar | None = None) -> 
         if not (blind and blind[0][0] <= at_s):
             said = [_look(person, at_s, radar, noise) for person in present if noise.random() >= radar.miss]
             if ghost:
-                said.append({"distance_m": round(noise.uniform(0.2, 3), 2), "speed_m_s": round(noise.uniform(0.5, 3), 2),
-                             "direction": "toward"})  # fmt: skip
+                away_m, speed = round(noise.uniform(0.2, 3), 2), round(noise.uniform(0.5, 3), 2)
+                said.append({"distance_m": away_m, "speed_m_s": speed, "direction": "toward"})
             if said:
                 yield Message(at_s, min(said, key=_rank))
         if not present and not ghosts and upcoming < len(coming):
