@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from apps.cli.main import app
 from city.settings import ROOT
 
-BIN = Path(sys.executable).parent
 
-
-def test_the_worked_example_does_what_the_page_says(tmp_path: Path) -> None:
+def test_the_worked_example_does_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "docs" / "scenarios.md").read_text("utf-8")
     titled = dict(re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```', text, re.MULTILINE | re.DOTALL))
     for name in ("low_pressure.yaml", "events.jsonl"):
         (tmp_path / name).write_text(titled[name], "utf-8")
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "GORODOK_HOME": str(tmp_path), "COLUMNS": "200"}
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert [line.split()[2] for line in lines] == ["check", "explain", "simulate"]
     said = []
-    for block in [*blocks, blocks[-1].rstrip() + " --json\n"]:
-        ran = subprocess.run(
-            ["bash", "-euc", block], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
+    for line in [*lines, lines[-1] + " --json"]:
+        ran = CliRunner().invoke(app, shlex.split(line)[1:], env={"COLUMNS": "200"})
+        assert ran.exit_code == 0, ran.output
         said.append(ran.stdout)
-    assert "Низкое давление воды" in said[0]
+    assert "Низкое давление воды" in said[1]
     found = [
         f"{line['at'].replace('T', ' ')} {one['what']} {one['target']} {one['detail']}"
-        for line in json.loads(said[2])
+        for line in json.loads(said[3])
         for one in line["effects"]
     ]
     assert found == titled["timeline"].splitlines()

@@ -354,3 +354,28 @@ def test_a_program_without_scenarios_does_nothing(program: Program) -> None:
     state, effects = empty.step(EngineState(), alert(), at(0))
     assert effects == ()
     assert empty.next_due(state) is None
+
+
+def test_a_failed_check_and_a_camera_that_a_person_confirms(program: Program) -> None:
+    failed = {"on": "check_failed", "assets": ["raw/alert"]}
+    seen = {"on": "camera_event", "class_names": ["drone"], "confidence": 0.8, "confirm_within_s": 60}
+    unlock = {"do": "command", "action": "unlock", "kinds": ["door"], "then": {"action": "lock", "after_s": 0}}
+    steps = [unlock, {"do": "notify", "audience": "duty", "template": "test"}]
+    run = Run(Program.of([scenario(triggers=[seen], steps=steps), scenario(triggers=[failed]).model_copy(
+        update={"scenario": "other"})], program.town))  # fmt: skip
+    check = Event("check_failed", "r1", at(0), {"asset": "raw/alert", "check": "fresh"}, (), "verified")
+    assert [one.cause.scenario for one in run.give(check)] == ["other"]
+    body = {"class_name": "drone", "confidence": 0.9, "site_id": "yard-01", "camera_id": "c", "event_id": "e"}
+    asked = run.give(Event("camera_event", "c|e", at(1), body, (), "trusted"))
+    assert [one.template for one in asked if isinstance(one, NotifyPeople)] == ["confirm"]
+    assert commands(run.give(press("confirm", "test", "Anna", 5, zones=()))) == [("unlock", "dma-2")]
+
+
+def test_most_messages_of_a_radar_change_nothing(run: Run) -> None:
+    run.give(radar(0))
+    states = set()
+    for number in range(50):
+        run.give(radar(0.2 * number, direction="crossing"))
+        states.add(run.state.to_json().split('"now"')[1].split(",", 1)[1])
+    assert len(states) <= 21, "every third moves the end by half a second or more"
+    assert commands(run.wait(20)) == [("light_off", "lamp-crossing-01")]
