@@ -232,7 +232,7 @@ def test_stolen_signer_cannot_name_new_signers_and_is_forgotten_when_revoked(
     rig: Make, keys_dir: Path, ring: KeyRing
 ) -> None:
     door = rig()
-    thief = ring._privates[ring.kid]
+    thief = ring._keys.privates[ring.kid]
     evil = b'{"seq":99,"city":"gorodok","keys":{"evil":"' + b"A" * 43 + b'"}}'
     on = "gorodok/v1/gorodok/ctl/keys/all"
     door.controller.take(on, jws.sign(evil, ring.kid, thief, "gorodok-keys"), door.s)
