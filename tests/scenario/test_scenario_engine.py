@@ -378,4 +378,4 @@ def test_most_messages_of_a_radar_change_nothing(run: Run) -> None:
         run.give(radar(0.2 * number, direction="crossing"))
         states.add(run.state.to_json().split('"now"')[1].split(",", 1)[1])
     assert len(states) <= 21, "every third moves the end by half a second or more"
-    assert commands(run.wait(20)) == [("light_off", "lamp-crossing-01")]
+    assert commands(run.wait(20), "light_off") == [("light_off", "lamp-crossing-01")]
