@@ -30,6 +30,7 @@ from actuation.scenario.matching import (
     surroundings,
 )
 from actuation.scenario.model import Scenario
+from actuation.scenario.shift import shifted
 from actuation.scenario.state import EngineState, Hold, Past, Replaced, Run, Since, Todo
 from actuation.scenario.step import CapStep, CommandStep, EndStep, IncidentStep, ShowStep, name_of
 from actuation.scenario.town import Town
@@ -43,6 +44,8 @@ FORGET = timedelta(hours=2)
 """A run is remembered so long after its end, twice the age at which events stop acting; an alert until it expired."""
 FORGET_ALERT = timedelta(days=7)
 DUTY = "duty"
+CLOCK_BACK = timedelta(seconds=30)
+"""The engine's time never runs back by less; by more the clock was wrong and is right now: timers move with it."""
 
 ORDER = ("button", "tick", "schedule", "incident", "check_failed", "feed_silent", "state", "sensed", "answer",
          "camera_event", "device_message", "alert")  # fmt: skip
@@ -103,6 +106,8 @@ class Program:
 
     def step(self, state: EngineState, event: Event, now: datetime) -> tuple[EngineState, tuple[Effect, ...]]:
         """The state after the event, and what to do. What was due by `now` is done first."""
+        if state.now is not None and now < state.now - CLOCK_BACK:
+            state = shifted(state, now - state.now)
         turn = Turn(state, now)
         if state.program != self.version:
             self._schedule(turn)
@@ -465,7 +470,8 @@ class Program:
         return run.but(holds=before) if anew else run
 
     def _with_end(self, run: Run, scenario: Scenario, now: datetime) -> Run:
-        latest = run.started_at + timedelta(seconds=scenario.timers.max_hold_s)
+        """The longest hold counts from the start, and anew from each Update: its sender still says so."""
+        latest = now + timedelta(seconds=scenario.timers.max_hold_s)
         if run.expires_at is not None and run.expires_at <= latest:
             return run.but(ends_at=run.expires_at, ends_why="expired")
         return run.but(ends_at=latest, ends_why="max_hold")
@@ -530,6 +536,8 @@ class Program:
             elif isinstance(step, IncidentStep) and name in run.incidents:
                 turn.effects.append(acting.incident(run, cause, step, turn.now, "closed"))
         for index, ending in enumerate(scenario.at_end):
+            if ending.on and run.ended_why not in ending.on:
+                continue
             name = name_of(index, ending, "end_")
             cause = acting.cause_of(run, name)
             told = run.but(fields={**run.fields, "reason": run.ended_why})
@@ -617,7 +625,8 @@ class Program:
                 continue
             if hold.end_action == "lock" and other.guards and zone in other.zones:
                 return other
-            if any(self._overlap(hold, each) for each in other.holds if each.due is None):
+            as_real = hold.end_action == "lock" or RANK[other.mode] >= RANK[run.mode]  # a drill keeps no siren sounding
+            if as_real and any(self._overlap(hold, each) for each in other.holds if each.due is None):
                 return other
         return None
 
