@@ -9,23 +9,21 @@ from actuation.scenario.state import EngineState, Run
 
 
 def shifted(state: EngineState, by: timedelta) -> EngineState:
-    """All times of the engine's own clock moved; what events say of themselves (an alert's expires) stays."""
+    """All times of the engine's own clock and of what is near it moved; an alert's sent and expires stay."""
     runs = {run_id: _run(run, by) for run_id, run in state.runs.items()}
     since = {name: replace(one, due=_moved(one.due, by)) for name, one in state.since.items()}
+    past = {name: one if one.alerts else replace(one, last_at=one.last_at + by) for name, one in state.past.items()}
+    due_at = _moved(state.due_at, by)
     return replace(
-        state,
-        now=_moved(state.now, by),
-        runs=runs,
-        since=since,
-        schedule={},
-        program="",
-        due_at=_moved(state.due_at, by),
+        state, now=_moved(state.now, by), runs=runs, past=past, since=since, schedule={}, program="", due_at=due_at
     )
 
 
 def _run(run: Run, by: timedelta) -> Run:
     holds = tuple(replace(one, repeat_at=_moved(one.repeat_at, by), due=_moved(one.due, by)) for one in run.holds)
     return run.but(
+        at=run.at if run.alerts else run.at + by,
+        last_at=run.last_at if run.alerts else run.last_at + by,
         started_at=run.started_at + by,
         confirm_by=_moved(run.confirm_by, by),
         ends_at=run.ends_at if run.ends_why == "expired" else _moved(run.ends_at, by),
