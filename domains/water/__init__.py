@@ -1,0 +1,1 @@
+"""Water: network, meters, balance, leaks; pure functions without I/O."""
