@@ -160,7 +160,6 @@ def _score(
     hit: set[int] = set()
     open_at: dict[int, int] = {}
     right = wrong = 0
-    last: dict[str, tuple[bool, int]] = {}
     cleared: set[int] = set()
     for n, row in enumerate(flags.row.tolist()):
         if flags.kind_of(n) != kind:
@@ -179,7 +178,6 @@ def _score(
             end = next(end for _, end, f in spans[name] if f == fault)
             if at <= end + AFTER * HOUR_US * 2:
                 cleared.add(fault)
-    del last
     return len(hit) / max(faults, 1), right / max(right + wrong, 1), len(cleared) / max(len(hit), 1)
 
 
@@ -220,7 +218,8 @@ def _stuck(s: Series, at: int, number: int, _: np.random.Generator) -> None:
 
 def _roll(s: Series, at: int, number: int, chances: np.random.Generator) -> None:
     capacity = float(chances.choice([1e4, 1e5]))
-    s.value[:] = (s.value - s.value[at] + capacity) % capacity
+    at += int(np.argmax(np.diff(s.value[at - 1 :]) > 0.001))  # the reading that shows a step
+    s.value[:] = np.round((s.value - s.value[at] + 0.0005 + capacity) % capacity, 6)
     s.fault[at] = number
 
 

@@ -1,1 +1,1 @@
-"""Water: network, meters, balance, leaks; pure functions without I/O."""
+"""The digital water utility: network, balance, leaks. Science without I/O of our own rooms."""

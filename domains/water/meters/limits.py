@@ -22,7 +22,7 @@ class Limits:
     ahead_s: float = 900.0
     confirm: int = 3
     confirm_unit: int = 24
-    stuck_m3: float = 4.0
+    stuck_m3: float = 2.5
     stuck_s: float = 43_200.0
 
     def largest_m3_h(self, meter_id: str, scope: str) -> float:
