@@ -35,7 +35,7 @@ def gateway() -> None:
         fail(str(error), "Correct the file: gorodok city check")
     state = CityStateWriter(found.state_path)
     try:
-        process = Gateway(found, listeners=[state])
+        process = Gateway(found, listeners=[state, watch])
     except ValueError as error:
         fail(str(error))
     watch.start(process.intake.submit)
