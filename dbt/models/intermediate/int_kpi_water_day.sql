@@ -29,3 +29,37 @@ union all
 select day, 'water_loss_share', loss_m3, inflow_m3 from zones
 union all
 select day, 'water_night_flow', night_flow_m3_h, zones_with_night from zones
+union all
+select
+    day, 'water_ili',
+    coalesce(sum(greatest(real_m3, 0.0) * 1000) filter (uarl_l_day > 0), 0.0),
+    coalesce(sum(uarl_l_day) filter (uarl_l_day > 0), 0.0)
+from {{ ref('mart_water_balance_day') }}
+group by day
+union all
+select day, 'water_loss_rub', sum(losses_rub), count(*) from {{ ref('mart_water_balance_day') }} group by day
+union all
+select
+    balance.day, 'water_use_per_person',
+    coalesce(sum(balance.billed_metered_m3) filter (zone.residents > 0), 0.0),
+    coalesce(sum(zone.residents), 0)
+from {{ ref('mart_water_balance_day') }} as balance
+inner join {{ ref('int_water_zone') }} as zone using (zone_id)
+group by balance.day
+union all
+select day, 'water_houses_out_of_balance', count(*) filter (abs(excess_m3) > excess_pm_m3), count(*)
+from {{ ref('mart_house_balance_day') }}
+group by day
+union all
+select days.day, 'water_bursts', count(found.finding_id), max(mains.km) * 365
+from (select distinct day from {{ ref('mart_zone_day') }}) as days
+cross join (select coalesce(sum(mains_km), 0.0) as km from {{ ref('int_water_zone') }}) as mains
+left join {{ ref('mart_leak_finding') }} as found
+    on {{ local_day('found.first_seen_at') }} between days.day - 364 and days.day
+group by days.day
+union all
+select
+    {{ local_day('deadline_at') }}, 'water_orders_in_time', count(*) filter (is_in_time), count(*) filter (is_in_time is not null)
+from {{ ref('mart_work_order') }}
+where stage <> 'cancelled'
+group by all
