@@ -3,6 +3,7 @@
 ) }}
 
 -- depends_on: {{ ref('stg_meter_reading') }}
+-- depends_on: {{ ref('mart_meter_day') }}
 
 -- one row per zone and local day: water through meters, measured and estimated, with squared 95 % half-widths
 

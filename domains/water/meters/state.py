@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,6 @@ class State:
                 state.places = {name: place for place, name in enumerate(names)}
                 for name in COLUMNS:
                     state.columns[name][: len(names)] = saved[name]
-        except (OSError, KeyError, EOFError) as error:
+        except (OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"no saved state of the meter checks: {error}") from error
         return state
