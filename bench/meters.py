@@ -71,7 +71,7 @@ def run(options: Options) -> BenchTable:
             ]  # fmt: skip
         table.rows.append([kind, round(natural, 3), *scores])
     table.notes = [
-        f"{rows:,} readings, {days:,.0f} meter-days, checked in {seconds:.2f} s ({seconds / rows * 1e6:.2f} us a reading)",
+        f"{rows:,} readings, {days:,.0f} meter-days; {seconds:.2f} s, {seconds / rows * 1e6:.2f} us a reading",
         "flags of the untouched series are not labelled: they count in the first figure, not in precision",
         "dead is raised by an inspector's visit only",
     ]
@@ -126,9 +126,7 @@ def measure(
 ) -> tuple[int, float, float, float]:
     """(faults, recall, precision, cleared)."""
     chances = np.random.default_rng([SEED, CODE[kind]])
-    meters = {
-        name: Series(s.at.copy(), s.value.copy(), s.received.copy(), s.fault.copy()) for name, s in real.items()
-    }
+    meters = {name: Series(s.at.copy(), s.value.copy(), s.received.copy(), s.fault.copy()) for name, s in real.items()}
     names = [name for name, s in meters.items() if len(s.at) > HISTORY + 24 * (STUCK_DAYS + 30)]
     number = 0
     for name in names * (wanted // len(names) + 1):

@@ -46,7 +46,8 @@ FROM range($zones) AS z(zone), range($days) AS d(day)
 """
 ZONE_DAYS = """
 INSERT INTO marts.mart_zone_day BY NAME
-SELECT day, zone_id, sum(volume_m3) AS inflow_m3, 1.0 AS covered_share FROM intermediate.int_flow_day GROUP BY day, zone_id
+SELECT day, zone_id, sum(volume_m3) AS inflow_m3, 1.0 AS covered_share
+FROM intermediate.int_flow_day GROUP BY day, zone_id
 """
 
 

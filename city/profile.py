@@ -84,7 +84,9 @@ class WaterNorms(_Model):
     flat_accuracy: Share = Field(default=0.05, description="The same of a flat's meter")
     estimate_accuracy: Share = Field(default=0.5, description="The same of an estimated meter-day")
     assumption_accuracy: Share = Field(default=0.5, description="The same of a share that is assumed, not measured")
-    unbilled_share: Share = Field(default=0.005, description="Authorised and not billed (flushing, fires), of the inflow")
+    unbilled_share: Share = Field(
+        default=0.005, description="Authorised and not billed (flushing, fires), of the inflow"
+    )
     unauthorised_share: Share = Field(default=0.0025, description="Taken without a right, of the inflow")
     under_registration_share: Share = Field(default=0.02, description="What customers' meters miss, of the true flow")
     common_use_share: Share = Field(default=0.03, description="What a house uses outside its flats, of their use")

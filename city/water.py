@@ -1,4 +1,4 @@
-"""`cities/<code>/water.toml`: what the utility knows of its zones, its meters and its network's place. No file: defaults.
+"""`cities/<code>/water.toml`: what the utility knows of its zones, meters and its network's place. No file: defaults.
 
 A city without a network model has its zones and inlets only: balance and night flow need no more.
 """

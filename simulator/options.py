@@ -42,7 +42,9 @@ class Options(BaseSettings):
     alert_status: Literal["Exercise", "Actual"] = Field(default="Exercise", description="CAP status of alerts")
     critical_alert_s: float | None = Field(default=20, ge=0, description="A critical alert so long after the start")
     leak_zone: str | None = Field(default="dma-2", description="Area where a main bursts the night before the start")
-    illegal_houses: int = Field(default=2, ge=0, le=100, description="Blocks where water is taken past the flats' meters")
+    illegal_houses: int = Field(
+        default=2, ge=0, le=100, description="Blocks where water is taken past the flats' meters"
+    )
     dead_meters: int = Field(default=3, ge=0, le=1_000, description="Flats whose meter stands still")
     meter_faults: tuple[MeterFault, ...] = Field(default=(), description="Kinds of wrong meters (checks of meter_flag)")
     meters_faulty: int = Field(default=3, ge=1, le=1_000, description="Meters of each of these kinds")

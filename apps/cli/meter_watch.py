@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import queue
 import threading
 import time
@@ -38,7 +37,7 @@ Work = tuple[str, Sequence[Contract], pa.RecordBatch]
 
 
 class MeterWatch:
-    """Listener of the intake. `submit` is the intake's; `start` before the first row, `stop` before the intake closes."""
+    """Listener of the intake. `start` (with the intake's `submit`) before the first row, `stop` before it closes."""
 
     def __init__(self, path: Path, plan: WaterPlan) -> None:
         self._path = path
@@ -122,7 +121,7 @@ class MeterWatch:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_bytes(self._checks.state.to_bytes())
-            os.replace(fresh, self._path)
+            fresh.replace(self._path)
         except OSError as error:
             log.warning("meter checks cannot be saved: %s", error)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import geopandas as gpd
 import networkx as nx
-from shapely.geometry import LineString, Point
+from shapely.geometry import LineString, MultiPoint, Point
 
 Place = Callable[[float, float], tuple[float, float]]
 """(x, y) of the model → (longitude, latitude)."""
@@ -175,11 +175,14 @@ def _areas_layer(areas: Areas, model: Any, pipes: gpd.GeoDataFrame, put: Place, 
     for node, area in areas.of_node.items():
         members.setdefault(area, []).append(node)
     lengths = pipes.groupby("dma_id")["length_m"].sum() / 1_000
+
+    def hull(nodes: list[str]) -> Any:
+        return MultiPoint([put(*model.get_node(node).coordinates) for node in nodes]).convex_hull
+
     rows = [
         {
             "dma_id": area, "nodes": len(nodes), "mains_km": float(lengths.get(area, 0.0)),
-            "border_links": list(areas.borders.get(area, ())),
-            "geometry": gpd.GeoSeries([Point(*put(*model.get_node(n).coordinates)) for n in nodes]).union_all().convex_hull,
+            "border_links": list(areas.borders.get(area, ())), "geometry": hull(nodes),
         }
         for area, nodes in members.items()
     ]  # fmt: skip

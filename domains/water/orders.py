@@ -1,7 +1,7 @@
 """From a leak finding to an incident and a work order: pure, by the city's norms. Messages are ready to be published.
 
-    order = order_of(finding, city.norms.water, contractor="vodokanal-brigade-1", ordered_at=now)
-    incident = incident_of(finding, now)
+order = order_of(finding, city.norms.water, contractor="vodokanal-brigade-1", ordered_at=now)
+incident = incident_of(finding, now)
 """
 
 from __future__ import annotations

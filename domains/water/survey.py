@@ -21,7 +21,7 @@ Distance = Callable[[Point, Point], float]
 
 LOOK_DAYS = 30
 PAYS_FOR_DAYS = 180
-"""A suspicion that is confirmed saves its water for about half a year: until then it would have shown otherwise. Ours."""
+"""A confirmed suspicion saves its water for about half a year: until then it would have shown otherwise. Ours."""
 CHANCE: Mapping[str, float] = {
     "unmetered_use": 0.4, "dead": 0.8, "stuck": 0.5, "rate_negative": 0.2, "unit_error": 0.3, "rate_high": 0.1,
     "house_meter": 0.3,
@@ -59,7 +59,7 @@ def suspicions(
     """The most roubles first; equal ones by house.
 
     houses: rows of mart_house_balance_day (the last `LOOK_DAYS` days of them count): a house whose excess is over its
-    error on most days takes water past its flats' meters; one whose flats count more than the house has a bad house meter.
+    error on most days takes water past its flats' meters; one whose flats count more than it has a bad house meter.
     flags: open rows of mart_meter_flag. flat_m3_day: what a flat whose meter stands is taken to use.
     """
     cases: dict[str, _Case] = {}
@@ -96,17 +96,18 @@ def _from_houses(cases: dict[str, _Case], houses: pl.DataFrame, tariff: float) -
 
 
 def _house_reason(kind: str, row: Mapping[str, float]) -> tuple[str, str]:
-    excess, days, part = abs(row["excess"]), row["days"], row["over"] if kind == "unmetered_use" else row["under"]
+    excess, part = abs(row["excess"]), row["over"] if kind == "unmetered_use" else row["under"]
+    most_ru, most_en = f"{part:.0%} из {row['days']:.0f} дн.", f"{part:.0%} of {row['days']:.0f} days"
     if kind == "unmetered_use":
         return (
-            f"дом берёт на {excess:.2f} м³/сут. больше, чем квартиры и общие нужды ({part:.0%} из {days:.0f} дн.): "
+            f"дом берёт на {excess:.2f} м³/сут. больше, чем квартиры и общие нужды ({most_ru}): "
             "возможно, вода идёт мимо счётчика или счётчик квартиры стоит",
-            f"the house takes {excess:.2f} m³/day more than its flats and common use ({part:.0%} of {days:.0f} days): "
+            f"the house takes {excess:.2f} m³/day more than its flats and common use ({most_en}): "
             "water may pass a meter, or a flat's meter stands",
         )
     return (
-        f"квартиры насчитали на {excess:.2f} м³/сут. больше дома ({part:.0%} из {days:.0f} дн.): проверьте счётчик дома",
-        f"the flats count {excess:.2f} m³/day more than the house ({part:.0%} of {days:.0f} days): check the house's meter",
+        f"квартиры насчитали на {excess:.2f} м³/сут. больше дома ({most_ru}): проверьте счётчик дома",
+        f"the flats count {excess:.2f} m³/day more than the house ({most_en}): check the house's meter",
     )
 
 

@@ -61,7 +61,10 @@ class MeterFaults:
         elif kind == "future":
             yield replace(reading, at_s=reading.at_s + AHEAD_S)
         else:
-            yield _showing(reading, {"rate_high": value + 500, "rate_negative": max(0.0, value - 5), "unit_error": value * 1_000}[kind])
+            yield _showing(
+                reading,
+                {"rate_high": value + 500, "rate_negative": max(0.0, value - 5), "unit_error": value * 1_000}[kind],
+            )
 
 
 def _lasting(kind: MeterFault, value: float, pivot: float) -> float:

@@ -40,7 +40,10 @@ def test_gorodok_tells_norms_and_zones() -> None:
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [("[zones.dma-1]\nmains_km = -1\n", "zones.dma-1.mains_km"), ("[zones.dma-1]\nmain_km = 1\n", "zones.dma-1.main_km")],
+    [
+        ("[zones.dma-1]\nmains_km = -1\n", "zones.dma-1.mains_km"),
+        ("[zones.dma-1]\nmain_km = 1\n", "zones.dma-1.main_km"),
+    ],
 )
 def test_a_wrong_value_is_named(town: Path, text: str, key: str) -> None:
     (town / "water.toml").write_text(text)

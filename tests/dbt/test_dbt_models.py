@@ -139,8 +139,10 @@ def leak_findings() -> list[dict[str, Any]]:
     rows = []
     for number in range(10):
         at = FIRST + number * 10 * HOUR
-        told = {"finding_id": f"f{number}", "zone_id": "z", "pipe": "p1", "first_seen": at, "likely_start": at - 10 * HOUR,
-                "flow_m3_h": 2.0, "confidence": 0.8}  # fmt: skip
+        told = {
+            "finding_id": f"f{number}", "zone_id": "z", "pipe": "p1", "first_seen": at,
+            "likely_start": at - 10 * HOUR, "flow_m3_h": 2.0, "confidence": 0.8,
+        }  # fmt: skip
         rows.append({**told, "event_time": at, "status": "open"})
         if number % 2 == 0:
             ended = at + 24 * HOUR
@@ -153,8 +155,10 @@ def work_orders() -> list[dict[str, Any]]:
     rows = []
     for number in range(10):
         at = FIRST + number * 10 * HOUR
-        told = {"order_id": f"o{number}", "kind": "leak_repair", "finding_id": f"f{number}", "contractor": "crew", "zone_id": "z",
-                "place": "p1", "ordered_at": at, "deadline_at": at + 24 * HOUR}  # fmt: skip
+        told = {
+            "order_id": f"o{number}", "kind": "leak_repair", "finding_id": f"f{number}", "contractor": "crew",
+            "zone_id": "z", "place": "p1", "ordered_at": at, "deadline_at": at + 24 * HOUR,
+        }  # fmt: skip
         done = at + (30 if number % 2 else 12) * HOUR
         rows.append({**told, "event_time": at, "stage": "ordered"})
         rows.append({**told, "event_time": done, "stage": "done", "done_at": done, "cost_rub": 40_000.0})

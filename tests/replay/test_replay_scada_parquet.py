@@ -28,7 +28,9 @@ def table(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_the_name_tells_the_quantity(played: Callable[..., Any], table: Callable[..., Path]) -> None:
-    rows, refusals = played("scada-parquet", table("flows_m3_h_2019.parquet", p227=[1.0, 2.0], p235=[3.0, float("nan")]))
+    rows, refusals = played(
+        "scada-parquet", table("flows_m3_h_2019.parquet", p227=[1.0, 2.0], p235=[3.0, float("nan")])
+    )
     assert refusals == []
     assert rows.select("sensor_id", "quantity", "value", "role", "zone_id").rows() == [
         ("p227", "flow_m3_h", 1.0, "inlet", "l-town"),

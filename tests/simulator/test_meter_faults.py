@@ -1,4 +1,4 @@
-"""What is wrong with the simulated meters: illegal connections and dead meters by truth, faults that the checks find."""
+"""What is wrong with simulated meters: illegal connections and dead meters by truth, faults that checks find."""
 
 from __future__ import annotations
 

@@ -77,7 +77,8 @@ def test_roll_over_is_counted() -> None:
 def test_a_new_meter_is_believed_at_its_third_reading() -> None:
     flags = run((0, 500), (1, 500.1), (2, 0.1), (3, 0.2), (4, 0.3), (5, 0.4))
     assert flags == [
-        (2, "rate_negative", True), (4, "rate_negative", False), (4, "meter_changed", True), (5, "meter_changed", False),
+        (2, "rate_negative", True), (4, "rate_negative", False),
+        (4, "meter_changed", True), (5, "meter_changed", False),
     ]  # fmt: skip
 
 
@@ -163,7 +164,10 @@ def test_stream_equals_batch(seed: int, sizes: list[int], saved: bool) -> None:
         end = start + sizes[len(found) % len(sizes)]
         part = slice(start, end)
         flags = stream.step(
-            Readings(whole.meter_id[part], whole.scope[part], whole.at_us[part], whole.value_m3[part], whole.received_us[part])
+            Readings(
+                whole.meter_id[part], whole.scope[part], whole.at_us[part], whole.value_m3[part],
+                whole.received_us[part],
+            )
         )  # fmt: skip
         found.append([(row + start, *rest) for row, *rest in told(flags)])
         if saved:

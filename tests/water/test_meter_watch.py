@@ -29,7 +29,14 @@ def models(feed: str, rows: Sequence[dict[str, Any]]) -> list[Contract]:
 
 def reading(hour: int, value: float, meter: str = "wm-1") -> dict[str, Any]:
     at = (START + timedelta(hours=hour)).isoformat()
-    return {"meter_id": meter, "event_time": at, "medium": "cold_water", "volume_m3": value, "house_id": "h", "zone_id": "z"}
+    return {
+        "meter_id": meter,
+        "event_time": at,
+        "medium": "cold_water",
+        "volume_m3": value,
+        "house_id": "h",
+        "zone_id": "z",
+    }
 
 
 def give(watch: MeterWatch, feed: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -26,7 +26,11 @@ def finding(**changes: Any) -> LeakFinding:
 
 def test_an_order_has_the_deadline_of_the_norm() -> None:
     order = order_of(finding(), NORMS, contractor="crew", ordered_at=AT)
-    assert (order.kind, order.stage, order.deadline_at - order.ordered_at) == ("leak_repair", "ordered", timedelta(hours=24))
+    assert (order.kind, order.stage, order.deadline_at - order.ordered_at) == (
+        "leak_repair",
+        "ordered",
+        timedelta(hours=24),
+    )
     assert (order.finding_id, order.incident_id, order.zone_id) == ("f1", "water_leak:f1", "dma-2")
     assert "3.0 (2.5…3.5) м³/ч" in str(order.note)
     small = order_of(finding(flow_m3_h=0.5, flow_high_m3_h=0.9), NORMS, contractor="crew", ordered_at=AT)

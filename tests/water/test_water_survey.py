@@ -19,8 +19,8 @@ def houses(**excess: float) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "day": date(2026, 3, 1) + timedelta(days=day), "house_id": house, "medium": "cold_water", "zone_id": "z",
-                "house_m3": 10.0, "excess_m3": value, "excess_pm_m3": 0.5,
+                "day": date(2026, 3, 1) + timedelta(days=day), "house_id": house, "medium": "cold_water",
+                "zone_id": "z", "house_m3": 10.0, "excess_m3": value, "excess_pm_m3": 0.5,
             }
             for house, value in excess.items()
             for day in range(10)
@@ -62,7 +62,9 @@ def test_a_stop_must_pay_for_its_way() -> None:
     assert route[0].metres == walk_m(START, where["near"])
 
 
-@given(places=st.lists(st.tuples(st.floats(57.58, 57.62), st.floats(39.86, 39.94)), min_size=1, max_size=9, unique=True))
+@given(
+    places=st.lists(st.tuples(st.floats(57.58, 57.62), st.floats(39.86, 39.94)), min_size=1, max_size=9, unique=True)
+)
 @settings(max_examples=60, deadline=None)
 def test_the_walk_is_no_longer_than_by_rank(places: list[tuple[float, float]]) -> None:
     found = [one(f"h{n}", 100_000 - n) for n in range(len(places))]

@@ -23,34 +23,58 @@ told_days as (
     select distinct day from water
 ),
 
+-- few rows need a habit: those of a day that is not covered, and the last ones before a silence. A window over all
+-- rows would cost ten times as much.
+before_silence as (
+    select ends.meter_key, ends.day, min(later.day) as next_day
+    from (
+        select water.meter_key, water.day
+        from water
+        anti join water as following
+            on following.meter_key = water.meter_key and following.day = water.day + 1
+        where water.day < (select max(day) from told_days)
+    ) as ends
+    left join water as later on later.meter_key = ends.meter_key and later.day > ends.day
+    group by ends.meter_key, ends.day
+),
+
+needing as (
+    select meter_key, day from before_silence
+    union
+    select meter_key, day from water where covered_share < 1
+),
+
 habits as (
     select
-        *,
-        lead(day) over (partition by meter_key order by day) as next_day,
-        sum(used_m3) over past as past_m3,
-        sum(case when used_m3 is not null then covered_share end) over past as past_days
-    from water
-    window past as (partition by meter_key order by day range between interval 27 days preceding and current row)
+        needing.meter_key,
+        needing.day,
+        sum(past.used_m3) / nullif(sum(case when past.used_m3 is not null then past.covered_share end), 0) as mean_m3
+    from needing
+    inner join water as past
+        on past.meter_key = needing.meter_key and past.day between needing.day - 27 and needing.day
+    group by needing.meter_key, needing.day
 ),
 
 days as (
     -- of a day with an interval: what it tells, and its uncovered part by the meter's habit
     select
-        day, meter_key, medium, "scope", zone_id, house_id,
-        case when max_gap_s <= {{ gap_s }} then used_m3 end as measured_m3,
-        case when max_gap_s > {{ gap_s }} then used_m3 end as spread_m3,
-        case when covered_share < 1 then (1 - covered_share) * past_m3 / nullif(past_days, 0) end as habit_m3
-    from habits
+        water.day, water.meter_key, water.medium, water."scope", water.zone_id, water.house_id,
+        case when water.max_gap_s <= {{ gap_s }} then water.used_m3 end as measured_m3,
+        case when water.max_gap_s > {{ gap_s }} then water.used_m3 end as spread_m3,
+        case when water.covered_share < 1 then (1 - water.covered_share) * habits.mean_m3 end as habit_m3
+    from water
+    left join habits on habits.meter_key = water.meter_key and habits.day = water.day
     union all
     -- of a silent day on which others told: all by its habit, for 29 days
     select
-        told_days.day, meter_key, medium, "scope", zone_id, house_id,
-        null, null, past_m3 / nullif(past_days, 0)
-    from habits
+        told_days.day, water.meter_key, water.medium, water."scope", water.zone_id, water.house_id,
+        null, null, habits.mean_m3
+    from before_silence
+    inner join water on water.meter_key = before_silence.meter_key and water.day = before_silence.day
+    inner join habits on habits.meter_key = water.meter_key and habits.day = water.day
     inner join told_days
-        on told_days.day > habits.day and told_days.day < habits.day + 30
-        and told_days.day < coalesce(habits.next_day, habits.day + 30)
-    where habits.next_day is distinct from habits.day + 1
+        on told_days.day > water.day and told_days.day < water.day + 30
+        and told_days.day < coalesce(before_silence.next_day, water.day + 30)
 ),
 
 houses as (

@@ -300,5 +300,8 @@ def _flags(found: Sequence[_Found]) -> Flags:
     table = np.concatenate(parts) if parts else np.zeros((0, 8))
     table = table[np.lexsort((table[:, 2], table[:, 0]))]  # by reading; of one reading, what clears comes first
     return Flags(
-        table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2] != 0, *(table[:, n] for n in range(3, 8))
+        table[:, 0].astype(np.int64),
+        table[:, 1].astype(np.int64),
+        table[:, 2] != 0,
+        *(table[:, n] for n in range(3, 8)),
     )

@@ -41,13 +41,14 @@ def network(
     out.mkdir(parents=True, exist_ok=True)
     counts = {}
     for name, layer in layers.named().items():
-        if own_crs is not None:
-            layer = layer.set_crs(own_crs).to_crs("EPSG:4326")
-        layer.to_parquet(out / f"{name}.parquet")
+        placed = layer if own_crs is None else layer.set_crs(own_crs).to_crs("EPSG:4326")
+        placed.to_parquet(out / f"{name}.parquet")
         counts[name] = len(layer)
     if as_json:
         print_json({"folder": str(out), **counts})
         return
     print_table(counts.items(), ("слой / layer", "штук / things"))
-    rows = [(row.dma_id, row.nodes, round(row.mains_km, 3), ", ".join(row.border_links)) for row in layers.dmas.itertuples()]
+    rows = [
+        (row.dma_id, row.nodes, round(row.mains_km, 3), ", ".join(row.border_links)) for row in layers.dmas.itertuples()
+    ]
     print_table(rows, ("зона / dma", "узлов / nodes", "км / km", "границы / borders"))
