@@ -32,8 +32,12 @@ class LeakFinding(Contract):
     likely_start: UtcTime | None = Field(default=None, description="When it began, as far as flows tell")
     ended_at: UtcTime | None = Field(default=None, description="When it ended, by the flows")
     flow_m3_h: float = unit("m3/h", ge=0, le=1e5, description="How much it loses")
-    flow_low_m3_h: float | None = unit("m3/h", default=None, ge=0, le=1e5, description="Lower 95 % bound")
-    flow_high_m3_h: float | None = unit("m3/h", default=None, ge=0, le=1e5, description="Upper 95 % bound")
+    flow_low_m3_h: float | None = unit(
+        "m3/h", default=None, ge=0, le=1e5, description="Lower edge of the detection's 90 % band"
+    )
+    flow_high_m3_h: float | None = unit(
+        "m3/h", default=None, ge=0, le=1e5, description="Upper edge of the detection's 90 % band"
+    )
     cost_day: float | None = unit(
         "money/day", default=None, ge=0, le=1e9, description="What it costs a day, city's tariff"
     )
