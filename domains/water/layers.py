@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import networkx as nx
 from shapely.geometry import LineString, MultiPoint, Point
 
 Place = Callable[[float, float], tuple[float, float]]
@@ -136,15 +135,14 @@ def find_dmas(links: Iterable[tuple[str, str, str]], sources: Collection[str], b
     Areas are numbered by their size, the largest is dma-1. A reservoir behind a meter, and a chamber's one node between
     a meter and a valve, are none.
     """
-    graph = nx.Graph()
+    joined = _Joined()
     border_links = []
     for name, start, end in links:
-        graph.add_nodes_from((start, end))
         if name in borders:
             border_links.append((name, start, end))
         else:
-            graph.add_edge(start, end)
-    parts = [part for part in nx.connected_components(graph) if len(part - set(sources)) > 1]
+            joined.join(start, end)
+    parts = [part for part in joined.parts() if len(part - set(sources)) > 1]
     parts.sort(key=lambda part: (-len(part), min(part)))
     of_node = {node: f"dma-{number}" for number, part in enumerate(parts, 1) for node in part}
     edges: dict[str, list[str]] = {f"dma-{number}": [] for number in range(1, len(parts) + 1)}
@@ -152,6 +150,29 @@ def find_dmas(links: Iterable[tuple[str, str, str]], sources: Collection[str], b
         for area in {of_node.get(start), of_node.get(end)} - {None}:
             edges[str(area)].append(name)
     return Areas(of_node, {area: tuple(sorted(names)) for area, names in edges.items()})
+
+
+class _Joined:
+    """Nodes that hang together (union-find)."""
+
+    def __init__(self) -> None:
+        self._over: dict[str, str] = {}
+
+    def join(self, one: str, other: str) -> None:
+        self._over[self._root(one)] = self._root(other)
+
+    def parts(self) -> list[set[str]]:
+        found: dict[str, set[str]] = {}
+        for node in self._over:
+            found.setdefault(self._root(node), set()).add(node)
+        return list(found.values())
+
+    def _root(self, node: str) -> str:
+        over = self._over.setdefault(node, node)
+        while over != node:
+            self._over[node] = self._over[over]
+            node, over = over, self._over[over]
+        return node
 
 
 def _is_border(link: Any) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from city.profile import WaterNorms
+from domains.water.findings import message_of
 from domains.water.orders import incident_of, moved, order_of
 from ingest.contracts.leak_finding import LeakFinding
 
@@ -65,3 +68,22 @@ def test_stages_follow_each_other() -> None:
     assert (done.done_at, done.cost_rub) == (AT + timedelta(hours=5), 40_000.0)
     with pytest.raises(ValueError, match="checked cannot follow ordered"):
         moved(order, "checked", AT)
+
+
+def test_a_finding_of_the_detection_becomes_a_message() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Alternative:
+        pipe: str
+        share: float
+
+    found = SimpleNamespace(
+        seen_at=datetime(2026, 3, 1, 5), started_at=datetime(2026, 3, 1, 2), ended_at=None, pipe="p227",
+        confidence=0.8, leak_m3_h=3.0, leak_low_m3_h=2.0, leak_high_m3_h=4.0, cost_day=57.6,
+        alternatives=(Alternative("p230", 0.2),),
+    )  # fmt: skip
+    opened = message_of(found, AT, zone_id="dma-1", place=(57.6, 39.9))
+    assert (opened.finding_id, opened.status) == ("dma-1:p227:20260301T0500", "open")
+    assert opened.alternatives == '[{"pipe": "p230", "share": 0.2}]'
+    found.ended_at = datetime(2026, 3, 2)
+    closed = message_of(found, AT, zone_id="dma-1")
+    assert (closed.finding_id, closed.status) == (opened.finding_id, "closed")

@@ -188,10 +188,11 @@ class Checks:
         new = flags.copy()
         new[believed] &= ~(PASSING | EVENTS)
         new[moved | fresh & judged] &= ~(BIT["stuck"] | BIT["dead"])
-        for kind, mask in (
+        raised: tuple[tuple[Kind, Bools], ...] = (
             ("future", future | ahead), ("duplicate", repeat), ("roll_over", roll), ("unit_error", unit),
             ("meter_changed", new_meter), ("rate_negative", low_flag), ("rate_high", high_flag), ("stuck", stuck),
-        ):  # fmt: skip
+        )  # fmt: skip
+        for kind, mask in raised:
             new[mask] |= BIT[kind]
         s.flags[i] = new
         self._remember(i, at, ~future)

@@ -65,8 +65,8 @@ class State:
     def to_bytes(self) -> bytes:
         count = len(self.places)
         buffer = io.BytesIO()
-        names = np.array(list(self.places), dtype=np.str_)
-        np.savez(buffer, meter_id=names, **{name: column[:count] for name, column in self.columns.items()})
+        saved: dict[str, Any] = {name: column[:count] for name, column in self.columns.items()}
+        np.savez(buffer, meter_id=np.array(list(self.places), dtype=np.str_), **saved)
         return buffer.getvalue()
 
     @classmethod

@@ -22,7 +22,7 @@ def order(
     via: Annotated[str, typer.Option(help="mqtt (через брокер / by the broker) | landing (прямо / straight)")] = "mqtt",
     as_json: Annotated[bool, typer.Option("--json", help="Наряд в JSON / The order as JSON")] = False,
 ) -> None:
-    """Exit code 0: ordered (once for one finding, however often); 1: no such open finding, or not safe; 2: wrong usage."""
+    """Exit code 0: ordered (one order a finding, however often); 1: no open finding, or not safe; 2: wrong usage."""
     from city.profile import load_city
     from city_state.read import latest
     from domains.water.orders import incident_of, order_of
