@@ -26,6 +26,8 @@
         from {{ source }} as source
         cross join {{ ref('int_water_norm') }} as norm
         left join {{ ref('int_water_zone') }} as zone using (zone_id)
+        -- a zone of which nobody tells any use has no balance: its input is not all a loss
+        where source.metered_m3 is not null or zone.billed_unmetered_m3_day > 0
     ),
 
     summed as (

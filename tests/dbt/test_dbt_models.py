@@ -367,6 +367,9 @@ def test_cli_tells_the_balance(story: Story, monkeypatch: pytest.MonkeyPatch) ->
         assert "реальные / real" in text.output
         for wrong, code in ((["--dma", "q"], 1), (["--month", "2026-13"], 2), (["--month", "2020-01"], 1)):
             assert CliRunner().invoke(app, ["water", "balance", *wrong]).exit_code == code
+        walk = CliRunner().invoke(app, ["water", "survey", "--json"])
+        assert walk.exit_code == 0, walk.output
+        assert json.loads(walk.output)["stops"] == []  # house h of the hand-made days stands on no map
     finally:
         settings.cache_clear()
 

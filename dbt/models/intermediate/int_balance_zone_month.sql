@@ -81,7 +81,7 @@ select
     coalesce(metered.meters, 0) as meters,
     inflow.system_input_m3,
     inflow.system_input_sq,
-    coalesce(metered.metered_m3, 0.0) as metered_m3,
+    case when metered.meters > 0 then coalesce(metered.metered_m3, 0.0) end as metered_m3,
     coalesce(metered.estimated_m3, 0.0) as estimated_m3,
     coalesce(metered.metered_sq, 0.0) as metered_sq,
     coalesce(metered.estimated_sq, 0.0) as estimated_sq
