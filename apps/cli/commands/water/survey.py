@@ -1,4 +1,4 @@
-"""`gorodok water survey`: which houses an inspector should see, in the order of the walk. Suspicions, never verdicts."""
+"""`gorodok water survey`: the houses that an inspector should see, in walking order. Suspicions, never verdicts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def survey(
             "stop": number, "house_id": one.suspicion.house_id, "zone_id": one.suspicion.zone_id,
             "expected_rub": round(one.suspicion.expected_rub), "metres": round(one.metres),
             "kinds": list(one.suspicion.kinds), "meter_keys": list(one.suspicion.meter_keys),
-            "reasons_ru": [ru for ru, _ in one.suspicion.reasons], "reasons_en": [en for _, en in one.suspicion.reasons],
+            "reasons_ru": [ru for ru, _ in one.suspicion.reasons],
+            "reasons_en": [en for _, en in one.suspicion.reasons],
             "latitude": one.place[0], "longitude": one.place[1],
         }
         for number, one in enumerate(walk, 1)
