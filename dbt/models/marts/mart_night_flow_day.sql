@@ -26,7 +26,7 @@ night as (
         hours.zone_id,
         hours.day,
         min(hours.flow_m3_h) as night_min_m3_h,
-        arg_min(hours.hour, hours.flow_m3_h) as night_hour,
+        arg_min(hours.hour, (round(hours.flow_m3_h, 6), hours.hour)) as night_hour,  -- of equal hours the first
         count(*) as hours_measured
     from hours
     inner join expected on expected.zone_id = hours.zone_id and expected.day = hours.day
