@@ -43,7 +43,6 @@ QUIET_STEP = 0.1
 FORGET = timedelta(hours=2)
 """A run is remembered so long after its end, twice the age at which events stop acting; an alert until it expired."""
 FORGET_ALERT = timedelta(days=7)
-DUTY = "duty"
 CLOCK_BACK = timedelta(seconds=30)
 """The engine's time never runs back by less; by more the clock was wrong and is right now: timers move with it."""
 
@@ -387,7 +386,7 @@ class Program:
             return
         run = run.but(confirm_by=turn.now + timedelta(seconds=within))
         turn.effects.append(
-            acting.notice(run, acting.cause_of(run, "confirm"), DUTY, "confirm", "critical", within_s=within)
+            acting.notice(run, acting.cause_of(run, "confirm"), acting.DUTY, "confirm", "critical", within_s=within)
         )
         turn.put(run)
 
@@ -522,7 +521,9 @@ class Program:
             self._closing(turn, run, scenario)
         elif not was_active and run.mode == "live":
             turn.effects.append(
-                acting.notice(run, acting.cause_of(run, "confirm_end"), DUTY, "not_confirmed", "major", reason=reason)
+                acting.notice(
+                    run, acting.cause_of(run, "confirm_end"), acting.DUTY, "not_confirmed", "major", reason=reason
+                )
             )
         turn.freed = True
         self._settle(turn, turn.put(run))
@@ -741,5 +742,5 @@ def _says_all_clear(event: Event) -> bool:
 def _unverified(run: Run) -> NotifyPeople:
     """An alert that nobody vouches for moves nothing; the duty officer hears of it, in earnest."""
     told = run.but(mode="live")
-    notice = acting.notice(told, acting.cause_of(run, "unverified"), DUTY, "unverified_alert", "critical")
-    return replace(notice, effect_id=effect_id(notice.cause, DUTY), fields={**notice.fields, "mode": "shadow"})
+    notice = acting.notice(told, acting.cause_of(run, "unverified"), acting.DUTY, "unverified_alert", "critical")
+    return replace(notice, effect_id=effect_id(notice.cause, acting.DUTY), fields={**notice.fields, "mode": "shadow"})

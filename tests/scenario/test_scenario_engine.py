@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actuation.scenario.effect import CommandDevices, NotifyPeople, OpenTask, PublishCap
+from actuation.scenario.effect import CommandDevices, NotifyPeople, OpenTask, PublishCap, RaiseIncident
 from actuation.scenario.event import Event
 from actuation.scenario.model import Scenario
 from actuation.scenario.program import Program
@@ -151,6 +151,17 @@ def test_a_restricted_alert_acts_but_is_neither_shown_nor_passed_on(run: Run) ->
     assert ("unlock", "dma-1") in commands(done)
     assert commands(done, "show") == []
     assert "PublishCap" not in names(done)
+    assert [one.audience for one in done if isinstance(one, NotifyPeople)] == ["duty"]
+
+
+def test_what_is_restricted_is_not_told_in_an_incident_either(run: Run) -> None:
+    event = alert(event="Шторм", category=["Met"], headline="тайна")
+    open_, restricted = run.give(event), dict(event.body) | {"scope": "Private", "identifier": "b"}
+    secret = run.give(Event("alert", "b", at(1), restricted | {"sent": at(1).isoformat()}, ("dma-1",), "verified"))
+    (first,) = [one for one in open_ if isinstance(one, RaiseIncident)]
+    (second,) = [one for one in secret if isinstance(one, RaiseIncident)]
+    assert "тайна" in str(first.incident)
+    assert "тайна" not in str(second.incident)
 
 
 def test_the_lease_is_kept_alive_while_the_run_lasts(run: Run) -> None:
