@@ -355,7 +355,8 @@ class Program:
         scenario = rule.scenario
         mode = least(scenario.mode, ceiling(event))
         name = _subject_name(scenario, subject)
-        if name is None:
+        old = alert is not None and subject.expires is None and turn.now >= event.at + _longest(scenario)
+        if name is None or old:  # an alert that does not say when it ends is over after the longest hold
             return
         open_run = self._open(turn, scenario.scenario, name, mode)
         if open_run is not None:
@@ -470,7 +471,7 @@ class Program:
 
     def _with_end(self, run: Run, scenario: Scenario, now: datetime) -> Run:
         """The longest hold counts from the start, and anew from each Update: its sender still says so."""
-        latest = now + timedelta(seconds=scenario.timers.max_hold_s)
+        latest = now + _longest(scenario)
         if run.expires_at is not None and run.expires_at <= latest:
             return run.but(ends_at=run.expires_at, ends_why="expired")
         return run.but(ends_at=latest, ends_why="max_hold")
@@ -721,6 +722,10 @@ def _let_go(run: Run, zones: Sequence[str] | None, reason: str, now: datetime) -
         elif hold.end_action is not None and (not hold.end_on or reason in hold.end_on):
             kept.append(replace(hold, due=now + timedelta(seconds=hold.end_after_s), repeat_at=None))
     return run.but(holds=tuple(kept))
+
+
+def _longest(scenario: Scenario) -> timedelta:
+    return timedelta(seconds=scenario.timers.max_hold_s)
 
 
 def _started_before(run: Run, event: Event) -> bool:

@@ -137,6 +137,13 @@ def test_an_alert_that_expired_before_it_came_does_nothing(run: Run) -> None:
     assert run.give(alert(lasts_s=60), 61) == ()
 
 
+def test_an_old_alert_without_expires_does_nothing(run: Run) -> None:
+    """An index that still lists last week's alert: nobody opens doors for it."""
+    assert run.give(alert("a2", lasts_s=None), 10_799) != ()
+    run.wait(10_800)
+    assert run.give(alert(lasts_s=None), 10_800) == ()
+
+
 def test_without_expires_the_longest_hold_ends_it(run: Run) -> None:
     run.give(alert(lasts_s=None))
     assert ("siren_off", "dma-1") in commands(run.wait(10_801))
@@ -205,6 +212,9 @@ def test_all_clear_by_button_ends_the_named_zones_only(run: Run) -> None:
     assert commands(run.give(press("stop", "missile_alert", "Anna", 70, zones=())), "siren_off") == [
         ("siren_off", "dma-2")
     ]
+    assert run.give(alert(zones=("dma-1", "dma-2")), 80) == (), "the source says it again"
+    run.wait(2_000)
+    assert run.give(alert(zones=("dma-1", "dma-2")), 2_001) == ()
 
 
 def test_the_scenario_all_clear_needs_two_and_ends_all_alerts_of_the_zone(run: Run) -> None:

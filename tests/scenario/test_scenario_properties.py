@@ -213,6 +213,18 @@ def test_the_same_events_again_do_nothing_more(history: list[Event]) -> None:
 
 
 @quick
+@given(st.lists(alerts(), max_size=12))
+def test_alerts_that_come_again_when_all_is_over_do_nothing(history: list[Event]) -> None:
+    """A source that repeats its index for hours: every run has ended, and no alert begins anew."""
+    state, _, _ = play(history)
+    assert state.now is not None
+    ordered = sorted(history, key=lambda one: one.at)
+    for event in ordered:
+        state, effects = PROGRAM.step(state, event, state.now)
+        assert effects == ()
+
+
+@quick
 @given(st.lists(st.one_of(alerts(), presses(), radars()), min_size=2, max_size=6), st.randoms(use_true_random=False))
 def test_what_came_together_may_come_in_any_order(history: list[Event], chance: Any) -> None:
     together = [Event(one.kind, one.key, at(0), one.body, one.zones, one.trust, one.by) for one in history]
