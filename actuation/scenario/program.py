@@ -9,6 +9,7 @@ a live alert. What a run began is written into the run, so that it is ended even
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -129,7 +130,7 @@ class Program:
     ) -> tuple[EngineState, tuple[Effect, ...]]:
         """What came together, in one order whatever the order in which it came: by time, then kind, then key."""
         effects: list[Effect] = []
-        for event in sorted(events, key=lambda one: (one.at, ORDER.index(one.kind), one.key, one.trust)):
+        for event in sorted(events, key=_in_order):
             state, more = self.step(state, event, now)
             effects += more
         return state, tuple(effects)
@@ -699,6 +700,12 @@ class Program:
                 subject = subject_of(trigger, event, self.town, turn.now)
                 if subject is not None and self._when(turn, rule, event):
                     self._start(turn, rule, event, subject)
+
+
+def _in_order(event: Event) -> tuple[Any, ...]:
+    """Even two that bear one key and say different things have an order of their own."""
+    said = json.dumps(dict(event.body), sort_keys=True, default=str)
+    return event.at, ORDER.index(event.kind), event.key, event.trust, event.zones, event.by or "", said
 
 
 def _subject_name(scenario: Scenario, subject: Subject) -> str | None:
