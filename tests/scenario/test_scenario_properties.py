@@ -41,7 +41,8 @@ STATUSES = ("Actual", "Actual", "Exercise", "Test", "Draft")
 WORDS = ("Ракетная опасность", "Угроза атаки БПЛА", "Шторм")
 PEOPLE = ("Anna", "Boris")
 
-quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples each time: CI must not stop others for luck. Take derandomize away to look further.
+quick = settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 seconds = st.integers(0, 900)
 zones = st.sets(st.sampled_from(ZONES), min_size=1).map(lambda found: tuple(sorted(found)))
