@@ -17,14 +17,14 @@ from scipy.linalg import cho_factor, cho_solve
 from domains.water.leaks.plant import Hour, Plant
 from domains.water.network.arrays import Floats
 
-ROUNDS = 3
+ROUNDS = 2
 SPREADS = ((0.05, 0.05), (0.1, 0.1), (0.2, 0.1), (0.1, 0.2), (0.2, 0.2), (0.4, 0.2))
 """Spreads that are tried: of ln resistance, of ln demand."""
 OFFSET_M = 0.1
 """How far a pressure sensor's zero may be off (its height in the file, its own bias)."""
 LEAST_PRESSURE_M, LEAST_FLOW_M3_H = 0.002, 0.05
 """No sensor is believed better than this."""
-MOST_HOURS = 168
+MOST_HOURS = 96
 MOST_UNKNOWN = 6000
 
 
@@ -65,7 +65,7 @@ def calibrate(plant: Plant, hours: list[Hour]) -> Calibration:
         if number == ROUNDS or not len(theta) or not (pressures + flows):
             break
         good = np.isfinite(left).ravel()
-        weighted = (rows / spread[None, :, None]).reshape(-1, rows.shape[2])[good]
+        weighted = (rows / spread[None, :, None].astype(np.float32)).reshape(-1, rows.shape[2])[good]
         target = (left / spread).ravel()[good] + weighted @ theta
         chosen, theta = _best(weighted, target, len(pipes), len(plant.factor), pressures, chosen if number else None)
         log_resistance[pipes] = theta[: len(pipes)]
@@ -75,6 +75,31 @@ def calibrate(plant: Plant, hours: list[Hour]) -> Calibration:
     _demand_levels(plant, hours)
     hour_spread, day_spread = _spreads(plant, hours)
     return Calibration(hour_spread, day_spread, len(hours), chosen, before, after)
+
+
+def quiet_hours(plant: Plant, hours: list[Hour]) -> int:
+    """How many of the hours come before a leak begins to grow in one of the zones: all, or the first five days at
+    least. The zone's demand is fitted to the first days; then the balance must stay about zero."""
+    least = 5 * 24
+    if len(hours) <= least + 48:
+        return len(hours)
+    level = plant.level.copy()
+    _demand_levels(plant, hours[:least])
+    table = np.array([plant.balance(hour, plant.draws(hour)) for hour in hours])
+    plant.level = level
+    quiet = len(hours)
+    with np.errstate(all="ignore"):
+        for zone in plant.zones:
+            if not zone.balanced:
+                continue
+            column = table[:, zone.number]
+            days = np.array([np.nanmean(column[n : n + 24]) for n in range(0, len(column) - 23, 24)])
+            spread = max(float(np.nanstd(days[:5])), 0.02 * float(np.nanstd(column[:least])), 0.03) * 4
+            above = days - np.nanmean(days[:5]) > spread
+            first = next((n for n in range(5, len(days)) if above[n:].all() and len(days) - n >= 2), None)
+            if first is not None:
+                quiet = min(quiet, max(least, (first - 1) * 24))
+    return quiet
 
 
 def _adopt(plant: Plant, base: Floats, log_change: Floats) -> None:
@@ -156,9 +181,9 @@ def _best(
     rows: Floats, target: Floats, pipes: int, entries: int, offsets: int, known: tuple[float, float] | None
 ) -> tuple[tuple[float, float], Floats]:
     """The spreads under which the hours are likeliest, and the unknowns then."""
-    rows = rows.astype(np.float64)
     small = rows.shape[1] <= len(rows)
-    product = rows.T @ rows if small else None
+    product = (rows.T @ rows).astype(np.float64) if small else None
+    rows = rows if small else rows.astype(np.float64)
     pulled = rows.T @ target
     best: tuple[float, tuple[float, float], Floats] | None = None
     for spreads in [known] if known else SPREADS:

@@ -142,12 +142,8 @@ class Plant:
             if column >= 0:
                 heads[np.flatnonzero(network.fixed == tank.node)[0]] = tank.bottom_m + values[column]
         state = self.solver.solve(demand / HOUR, heads, start)
-        answer = np.concatenate(
-            [
-                self.solver.node_sensitivity(state, self.pressure_nodes) / HOUR,
-                self.solver.flow_sensitivity(state, self.flow_links),
-            ]
-        )
+        answer = self.solver.sensitivity(state, self.pressure_nodes, self.flow_links)
+        answer[: len(self.pressure_nodes)] /= HOUR
         self._keep_inflow(answer, drawn, balance)
         pressures = state.head_m[self.pressure_nodes] - network.elevation_m[self.pressure_nodes]
         into = np.zeros((len(self.zones), size), dtype=np.float32)
