@@ -42,7 +42,8 @@ class Leak:
     correction: Floats = field(default_factory=lambda: np.zeros(0))
     course: list[tuple[int, float]] = field(default_factory=list)
     seen: int = 0
-    last_looked: int = -1
+    steady: int = 0
+    last_choice: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ OFFSET_M = 0.1
 """How far a pressure sensor's zero may be off (its height in the file, its own bias)."""
 LEAST_PRESSURE_M, LEAST_FLOW_M3_H = 0.002, 0.05
 """No sensor is believed better than this."""
+DOUBT = 0.2
 MOST_HOURS = 96
 MOST_UNKNOWN = 6000
 
@@ -56,6 +57,8 @@ def calibrate(plant: Plant, hours: list[Hour]) -> Calibration:
     for number in range(ROUNDS + 1):
         rows, left = _linearised(plant, picked, pipes)
         if not number:
+            missed = 1.4826 * np.nanmedian(np.abs(left), axis=0)
+            missed += np.array([LEAST_PRESSURE_M] * pressures + [LEAST_FLOW_M3_H] * flows)
             before = float(np.sqrt(np.nanmean(left[:, :pressures] ** 2))) if pressures else 0.0
         if number:
             spread = np.maximum(
@@ -74,6 +77,8 @@ def calibrate(plant: Plant, hours: list[Hour]) -> Calibration:
         plant.offset = theta[len(pipes) + len(plant.factor) :].copy()
     _demand_levels(plant, hours)
     hour_spread, day_spread = _spreads(plant, hours)
+    # Two weeks do not show how the model ages; a share of what it was wrong by before is kept as doubt.
+    day_spread[: pressures + flows] = np.hypot(day_spread[: pressures + flows], DOUBT * missed)
     return Calibration(hour_spread, day_spread, len(hours), chosen, before, after)
 
 

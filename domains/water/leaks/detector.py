@@ -40,6 +40,7 @@ class Rules:
     jump_z: float = 6.0
     jump_wait: tuple[int, ...] = (4, 8, 14, 24)
     confidence: float = 0.7
+    steady_looks: int = 2
     correction_cost: float = 30.0
     same_place_cost: float = 8.0
     new_leak_nats: float = 12.0
@@ -234,13 +235,13 @@ class Detector:
             kept = self._kept[number] = self._solve(number, flows)
         return kept
 
-    def _snapshot(self, hours: list[int]) -> Snapshot:
-        """Means over hours, against the book of now."""
+    def _snapshot(self, hours: list[int], fresh: bool = True) -> Snapshot:
+        """Means over hours, against the book of now; `fresh`: solved with about that book."""
         flows = self._booked()
         pressures, links, zones = self.plant.sizes
         residuals, answers = [], 0.0
         for number in hours:
-            kept = self._solved(number)
+            kept = self._solved(number) if fresh else self._kept[number]
             residuals.append(kept.residual - kept.answer @ (flows - kept.booked))
             answers = answers + kept.answer
         table = np.array(residuals)
@@ -279,7 +280,7 @@ class Detector:
         assert self.calibration is not None
         pressures, links, _ = self.plant.sizes
         for zone in self.plant.zones:
-            if not zone.balanced or number - self._event_at[zone.number] < 6:
+            if not zone.balanced or number - self._event_at[zone.number] < 8:
                 continue
             z = zone.number
             spread = self.calibration.hour_spread[pressures + links + z]
@@ -290,24 +291,36 @@ class Detector:
             size = after - before
             if abs(size) > self.rules.jump_z * spread * np.sqrt(1 / 3 + 1 / 4):
                 hour = self._sharpest(z, number)
-                self._event_at[z] = hour
-                self._jumps.append(Jump(hour, z, size))
+                if hour is not None:
+                    self._event_at[z] = hour
+                    self._jumps.append(Jump(hour, z, size))
 
     def _means(self, zone: int, first: int, last: int) -> float | None:
         values = [self._balance[n][zone] for n in range(first, last + 1) if n in self._balance]
         good = [value for value in values if np.isfinite(value)]
         return float(np.mean(good)) if len(good) * 2 > (last - first + 1) else None
 
-    def _sharpest(self, zone: int, number: int) -> int:
-        """The hour at which the step of the last hours fits best."""
-        values = np.array([self._balance.get(n, np.full(len(self.plant.zones), np.nan))[zone]
-                           for n in range(number - 6, number + 1)])
-        costs = []
-        for cut in range(1, len(values)):
-            with np.errstate(all="ignore"):
-                costs.append(np.nansum((values[:cut] - np.nanmean(values[:cut])) ** 2)
-                             + np.nansum((values[cut:] - np.nanmean(values[cut:])) ** 2))
-        return number - 6 + 1 + int(np.argmin(costs))
+    def _sharpest(self, zone: int, number: int) -> int | None:
+        """The hour at which a step fits the last hours best; None when a steady slope fits them better."""
+        first = number - 7
+        nothing = np.full(len(self.plant.zones), np.nan)
+        values = np.array([self._balance.get(n, nothing)[zone] for n in range(first, number + 1)])
+        good = np.isfinite(values)
+        hours = np.arange(len(values))[good]
+        values = values[good]
+        if len(values) < 6:
+            return None
+        slope = values - np.polyval(np.polyfit(hours, values, 1), hours)
+        best: tuple[float, int] | None = None
+        for cut in range(2, len(values) - 1):
+            # The hour of the step itself holds some of both: it is left out of either side.
+            left, right = values[:cut], values[cut + 1 :]
+            cost = float(((left - left.mean()) ** 2).sum() + ((right - right.mean()) ** 2).sum())
+            cost *= len(values) / (len(values) - 1)
+            if best is None or cost < best[0]:
+                best = (cost, int(hours[cut]))
+        assert best is not None
+        return first + best[1] if best[0] < 0.5 * float((slope**2).sum()) else None
 
     def _look_at_jump(self, jump: Jump, number: int) -> None:
         waits = self.rules.jump_wait
@@ -341,7 +354,7 @@ class Detector:
         one = self._snapshot(before)
         if half is not None:
             self._with_half(after, half)
-        two = self._snapshot(after)
+        two = self._snapshot(after, fresh=half is None)
         return Snapshot(
             two.residual - one.residual, two.variance + one.variance, two.answer, two.zones
         )
@@ -475,7 +488,7 @@ class Detector:
         for leak in self._growers():
             self._look_again(leak, shot, number)
         shot = self._refit(hours)
-        if self._something_new(shot, number):
+        if not self._jumps and self._something_new(shot, number):
             shot = self._refit(hours)
             for leak in self._growers():
                 if leak.stage is Stage.TENTATIVE:
@@ -581,19 +594,20 @@ class Detector:
         leak.weight = posterior(fit.cost, self.prior, fit.chi2)
         choice = best_dig(leak.weight, self.distance, REACH_M)
         leak.sure = choice.sure
+        near = leak.last_choice >= 0 and self.distance[choice.pipe, leak.last_choice] <= REACH_M / 2
+        leak.steady = leak.steady + 1 if near and choice.sure >= self.rules.confidence else 0
+        leak.last_choice = choice.pipe
         top = int(np.argmax(leak.weight))
-        if leak.stage is Stage.TENTATIVE:
-            if top != leak.pipe and fit.cost[leak.pipe] - fit.cost[top] > 1.0:
-                leak.pipe = top
-                leak.zone = int(self.zone_of_pipe[top])
-                if fit.flow[top] > 0:
-                    leak.flow_m3_h = float(fit.flow[top])
-        elif (
-            self.distance[top, leak.told_pipe] > REACH_M
+        if top != leak.pipe and (fit.cost[leak.pipe] - fit.cost[top]) / max(1.0, fit.chi2) > 1.0:
+            leak.pipe, leak.zone = top, int(self.zone_of_pipe[top])
+            if fit.flow[top] > 0:
+                leak.flow_m3_h = float(fit.flow[top])
+        if (
+            leak.stage is Stage.TOLD
+            and self.distance[choice.pipe, leak.told_pipe] > REACH_M
             and (fit.cost[leak.told_pipe] - fit.cost[top]) / max(1.0, fit.chi2) > self.rules.correction_cost
-            and choice.sure > self.rules.confidence
+            and leak.steady >= self.rules.steady_looks
         ):
-            leak.pipe = top
             self._tell(leak, number, choice.pipe, corrects=leak.number)
 
     def _flow_spread(self, leak: Leak) -> float:
@@ -622,6 +636,8 @@ class Detector:
 
     def _tell_if_sure(self, leak: Leak, number: int) -> None:
         if leak.stage is not Stage.TENTATIVE or leak.flow_m3_h < self.rules.least_flow_m3_h:
+            return
+        if leak.steady < (1 if leak.abrupt_at >= 0 else self.rules.steady_looks):
             return
         choice = best_dig(leak.weight, self.distance, REACH_M)
         if choice.sure >= self.rules.confidence:

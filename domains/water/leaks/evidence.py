@@ -61,7 +61,7 @@ def fit_one_more(shot: Snapshot, along: Sequence[int], slack: Sequence[float], s
     modelled[len(modelled) - shot.zones :] = False
     modelled = modelled[good]
     beside = answer[:, list(along)]
-    for _ in range(2 if len(along) else 1):
+    for last in (False, False, True):
         weight = 1 / np.sqrt(variance)
         columns = beside * weight[:, None]
         target = residual * weight
@@ -78,12 +78,17 @@ def fit_one_more(shot: Snapshot, along: Sequence[int], slack: Sequence[float], s
         size = (bare**2).sum(axis=0)
         flow = np.where(size > 1e-9, (bare * left[:, None]).sum(axis=0) / np.maximum(size, 1e-9), 0.0)
         flow = np.where(flow * sign > 0, flow, 0.0)
+        if last:
+            break
         # The model gets a share of every pattern wrong: the more flow is explained by patterns, the wider the band.
-        shares = (beside * others) ** 2
-        variance = shot.variance[good] + MODEL_ERROR**2 * modelled * shares.sum(axis=1)
+        shares = ((beside * others) ** 2).sum(axis=1)
+        nearest = int(np.argmax(flow * (bare * left[:, None]).sum(axis=0)))
+        shares += (answer[:, nearest] * flow[nearest]) ** 2
+        variance = shot.variance[good] + MODEL_ERROR**2 * modelled * shares
     rows = len(residual)
     missed = left[:, None] - bare * flow
-    wide = variance[:, None] + MODEL_ERROR**2 * modelled[:, None] * (answer * flow) ** 2
+    own = (answer * flow) ** 2 - ((answer[:, nearest] * flow[nearest]) ** 2)[:, None]
+    wide = np.maximum(variance[:, None] + MODEL_ERROR**2 * modelled[:, None] * own, 0.5 * variance[:, None])
     ratio = wide / variance[:, None]
     cost = (missed[:rows] ** 2 / ratio).sum(axis=0) + np.log(ratio).sum(axis=0) + (missed[rows:] ** 2).sum(axis=0)
     base = float(left @ left)
