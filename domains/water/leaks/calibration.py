@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from domains.water.leaks.gaps import mean, median
 from domains.water.leaks.plant import Hour, Plant
 from domains.water.network.arrays import Floats
 
@@ -57,14 +58,14 @@ def calibrate(plant: Plant, hours: list[Hour]) -> Calibration:
     for number in range(ROUNDS + 1):
         rows, left = _linearised(plant, picked, pipes)
         if not number:
-            missed = 1.4826 * np.nanmedian(np.abs(left), axis=0)
+            missed = 1.4826 * median(np.abs(left))
             missed += np.array([LEAST_PRESSURE_M] * pressures + [LEAST_FLOW_M3_H] * flows)
-            before = float(np.sqrt(np.nanmean(left[:, :pressures] ** 2))) if pressures else 0.0
+            before = _rms(left[:, :pressures])
         if number:
             spread = np.maximum(
-                1.4826 * np.nanmedian(np.abs(left), axis=0), [LEAST_PRESSURE_M] * pressures + [LEAST_FLOW_M3_H] * flows
+                1.4826 * median(np.abs(left)), [LEAST_PRESSURE_M] * pressures + [LEAST_FLOW_M3_H] * flows
             )
-            after = float(np.sqrt(np.nanmean(left[:, :pressures] ** 2))) if pressures else 0.0
+            after = _rms(left[:, :pressures])
         if number == ROUNDS or not len(theta) or not (pressures + flows):
             break
         good = np.isfinite(left).ravel()
@@ -82,6 +83,11 @@ def calibrate(plant: Plant, hours: list[Hour]) -> Calibration:
     return Calibration(hour_spread, day_spread, len(hours), chosen, before, after)
 
 
+def _rms(table: Floats) -> float:
+    told = table[np.isfinite(table)]
+    return float(np.sqrt((told**2).mean())) if len(told) else 0.0
+
+
 def quiet_hours(plant: Plant, hours: list[Hour]) -> int:
     """How many of the hours come before a leak begins to grow in one of the zones: all, or the first five days at
     least. The zone's demand is fitted to the first days; then the balance must stay about zero."""
@@ -93,17 +99,20 @@ def quiet_hours(plant: Plant, hours: list[Hour]) -> int:
     table = np.array([plant.balance(hour, plant.draws(hour)) for hour in hours])
     plant.level = level
     quiet = len(hours)
-    with np.errstate(all="ignore"):
-        for zone in plant.zones:
-            if not zone.balanced:
-                continue
-            column = table[:, zone.number]
-            days = np.array([np.nanmean(column[n : n + 24]) for n in range(0, len(column) - 23, 24)])
-            spread = max(float(np.nanstd(days[:5])), 0.02 * float(np.nanstd(column[:least])), 0.03) * 4
-            above = days - np.nanmean(days[:5]) > spread
-            first = next((n for n in range(5, len(days)) if above[n:].all() and len(days) - n >= 2), None)
-            if first is not None:
-                quiet = min(quiet, max(least, (first - 1) * 24))
+    for zone in plant.zones:
+        if not zone.balanced:
+            continue
+        column = table[:, zone.number]
+        days = np.array([float(mean(column[n : n + 24, None])[0]) for n in range(0, len(column) - 23, 24)])
+        early = days[:5][np.isfinite(days[:5])]
+        if not len(early):
+            continue
+        noise = column[:least][np.isfinite(column[:least])]
+        spread = max(float(early.std()), 0.02 * float(noise.std()), 0.03) * 4
+        above = days - early.mean() > spread
+        first = next((n for n in range(5, len(days)) if above[n:].all() and len(days) - n >= 2), None)
+        if first is not None:
+            quiet = min(quiet, max(least, (first - 1) * 24))
     return quiet
 
 
@@ -222,9 +231,7 @@ def _spreads(plant: Plant, hours: list[Hour]) -> tuple[Floats, Floats]:
         left.append(moment.residual)
     table = np.array(left)
     least = np.array([LEAST_PRESSURE_M] * pressures + [LEAST_FLOW_M3_H] * flows + [LEAST_FLOW_M3_H] * zones)
-    with np.errstate(all="ignore"):
-        centre = np.nanmedian(table, axis=0)
-        hour_spread = np.maximum(1.4826 * np.nanmedian(np.abs(table - centre), axis=0), least)
-        days = [np.nanmean(table[start : start + 24], axis=0) for start in range(0, len(table) - 23, 24)]
-        day_spread = np.maximum(1.4826 * np.nanmedian(np.abs(np.array(days)), axis=0), least / 2)
+    hour_spread = np.maximum(1.4826 * median(np.abs(table - median(table))), least)
+    days = np.array([mean(table[start : start + 24]) for start in range(0, len(table) - 23, 24)])
+    day_spread = np.maximum(1.4826 * median(np.abs(days.reshape(-1, len(least)))), least / 2)
     return np.where(np.isfinite(hour_spread), hour_spread, np.inf), np.where(np.isfinite(day_spread), day_spread, np.inf)

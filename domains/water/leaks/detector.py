@@ -16,7 +16,9 @@ import numpy as np
 from domains.water.leaks.book import REACH_M, Alternative, Finding, Leak, Stage
 from domains.water.leaks.calibration import Calibration, calibrate, quiet_hours
 from domains.water.leaks.evidence import Fit, Snapshot, best_dig, fit_one_more, posterior
+from domains.water.leaks.gaps import mean
 from domains.water.leaks.plant import Hour, Moment, Plant, bind, whole_meters
+from domains.water.leaks.sensors import ASTRAY_Z, MOST_OUT, SensorFault, Watch, misfit_of, without
 from domains.water.network.arrays import Floats, Network
 from domains.water.network.distance import PipeDistance
 from domains.water.scada import STEP, Channels
@@ -41,7 +43,7 @@ class Rules:
     jump_wait: tuple[int, ...] = (4, 8, 14, 24)
     confidence: float = 0.7
     steady_looks: int = 2
-    correction_cost: float = 30.0
+    given_up: float = 0.1
     same_place_cost: float = 8.0
     new_leak_nats: float = 12.0
     least_flow_m3_h: float = 0.4
@@ -104,6 +106,9 @@ class Detector:
         self._hour = -1
         observations = sum(self.plant.sizes)
         self.offset = np.zeros(observations)
+        self.watch = Watch(self.channels.names)
+        self._seen_channels = [self.channels.names[column] for column in self.plant.pressure_columns]
+        self._seen_channels += [self.channels.names[column] for column in self.plant.flow_columns]
         self._event_at = {zone.number: -(10**6) for zone in self.plant.zones}
 
     def _prior(self, lengths: Floats) -> Floats:
@@ -150,6 +155,8 @@ class Detector:
         before = len(self.findings)
         if self._hour >= 0:
             self._end_hour(self._hour, np.array(self._rows))
+            if upto > self._hour + 1:
+                self._levels = None
         self._hour, self._rows = upto, []
         return self.findings[before:]
 
@@ -158,7 +165,8 @@ class Detector:
         values = np.full(width, np.nan)
         if len(rows) >= LEAST_STEPS:
             enough = np.isfinite(rows).sum(axis=0) >= LEAST_STEPS
-            values[enough] = np.nanmean(rows[:, enough], axis=0)
+            values[enough] = mean(rows[:, enough])
+        values[self.watch.hour(rows, self.time(number + 1))] = np.nan
         levels = rows[-1, self.channels.slices["level"]] if len(rows) else np.full(len(self.channels.level), np.nan)
         fall = np.full(len(self.network.tanks), np.nan)
         for tank, column in enumerate(self.plant.tank_columns):
@@ -184,8 +192,7 @@ class Detector:
     def _calibrate(self) -> None:
         waiting = [self._hours[n] for n in sorted(self._hours)]
         meters = np.array([hour.values[self.channels.slices["demand"]] for hour in waiting])
-        with np.errstate(all="ignore"):
-            self.plant.whole = whole_meters(self.plant, np.nanmean(meters, axis=0))
+        self.plant.whole = whole_meters(self.plant, mean(meters))
         usable = [hour for hour in waiting if np.isfinite(hour.values[self.plant.flow_columns]).all()]
         self.calibration = calibrate(self.plant, usable[: quiet_hours(self.plant, usable)])
         self._hours.clear()
@@ -246,21 +253,20 @@ class Detector:
             answers = answers + kept.answer
         table = np.array(residuals)
         counts = np.isfinite(table).sum(axis=0)
-        with np.errstate(all="ignore"):
-            mean = np.where(counts > 0, np.nansum(table, axis=0) / np.maximum(counts, 1), np.nan)
+        residual = mean(table)
         # The balance is known of every hour, solved or not.
         booked = np.bincount(self.zone_of_pipe, weights=flows, minlength=zones)
         every = [n for n in range(min(hours), max(hours) + 1) if n in self._balance]
         balances = np.array([self._balance[n] for n in every]) - booked
         told = np.isfinite(balances).sum(axis=0)
-        with np.errstate(all="ignore"):
-            mean[pressures + links :] = np.where(told > 0, np.nansum(balances, axis=0) / np.maximum(told, 1), np.nan)
+        residual[pressures + links :] = mean(balances.reshape(-1, zones))
         counts[pressures + links :] = told
         assert self.calibration is not None
         spread = self.calibration.hour_spread**2 / np.maximum(counts, 1) + self.calibration.day_spread**2
         variance = np.where(counts > 0, spread, np.inf)
+        variance[list(self.watch.out)] = np.inf
         answer = np.where(self.possible, answers / len(hours), 0.0)
-        return Snapshot(mean - self.offset, variance, answer, zones)
+        return Snapshot(residual - self.offset, variance, answer, zones)
 
     def _hours_between(self, first: int, last: int, every: bool = False) -> list[int]:
         """Numbers of the hours with values that lie between, both included; every third unless `every`."""
@@ -526,7 +532,7 @@ class Detector:
     def _something_new(self, shot: Snapshot, number: int) -> bool:
         growers = self._growers()
         along, slack = [leak.pipe for leak in growers], self._slack(growers)
-        fit = fit_one_more(shot, along, slack)
+        fit = self._without_strays(shot, along, slack, number)
         best, temper = fit.best, max(1.0, fit.chi2)
         unsure = sum(leak.stage is Stage.TENTATIVE for leak in growers)
         wanted = self.rules.new_leak_nats * (1 + unsure)
@@ -542,6 +548,30 @@ class Detector:
         self._place(leak, fit, number)
         leak.start = self._likely_start(leak, number)
         return True
+
+    def _without_strays(self, shot: Snapshot, along: list[int], slack: list[float], number: int) -> Fit:
+        """The fit of one more leak without the sensors that contradict it; these are counted as astray."""
+        out: list[int] = []
+        while True:
+            fit = fit_one_more(without(shot, out), along, slack)
+            misfit = misfit_of(shot, fit, along)
+            misfit[~np.isfinite(shot.variance[: len(misfit)])] = np.nan
+            left = np.where(np.isfinite(misfit), misfit, 0.0)
+            left[out] = 0.0
+            if not len(left) or left.max() < ASTRAY_Z or len(out) >= MOST_OUT * len(left):
+                break
+            out.append(int(np.argmax(left)))
+        if self.watch.out:
+            known = Snapshot(shot.residual, self._usual_variance(shot), shot.answer, shot.zones)
+            again = misfit_of(known, fit, along)
+            misfit[list(self.watch.out)] = again[list(self.watch.out)]
+        self.watch.look(misfit, self._seen_channels, self.time(number + 1))
+        return fit
+
+    def _usual_variance(self, shot: Snapshot) -> Floats:
+        assert self.calibration is not None
+        usual = self.calibration.hour_spread**2 / 8 + self.calibration.day_spread**2
+        return np.where(np.isfinite(shot.variance), shot.variance, usual)
 
     def _shrunk(self, shot: Snapshot, number: int) -> bool:
         """A settled leak whose flow fell without a jump that could be seen."""
@@ -623,10 +653,8 @@ class Detector:
     def _take_back(self, leak: Leak, fit: Fit, shot: Snapshot, number: int) -> None:
         """Tells a told leak at another place when the evidence moved far away and no second leak explains that."""
         choice = best_dig(leak.weight, self.distance, REACH_M)
-        worse = (fit.cost[leak.pipe] - fit.cost[fit.best]) / max(1.0, fit.chi2)
         if (
-            self.distance[choice.pipe, leak.told_pipe] <= REACH_M
-            or worse < self.rules.correction_cost
+            leak.weight[self.distance[leak.told_pipe] <= REACH_M].sum() > self.rules.given_up
             or leak.steady < self.rules.steady_looks
             or leak.flow_m3_h < self._least_flow(leak)
         ):
@@ -657,8 +685,8 @@ class Detector:
             return number - self.rules.window
         day = number
         while day - 24 >= min(self._balance):
-            mean = self._means(leak.zone, day - 23, day)
-            if mean is None or mean - booked < 2 * spread:
+            unexplained = self._means(leak.zone, day - 23, day)
+            if unexplained is None or unexplained - booked < 2 * spread:
                 break
             day -= 6
         return day - 12
@@ -680,29 +708,43 @@ class Detector:
 
     def _tell(self, leak: Leak, number: int, pipe: int, corrects: int | None = None) -> None:
         leak.stage, leak.told_pipe = Stage.TOLD, pipe
+        self.findings.append(self._finding(leak, self.time(number + 1), pipe, corrects))
+
+    def sensor_faults(self) -> list[SensorFault]:
+        """Sensors that were left out, as long as they were."""
+        return list(self.watch.faults)
+
+    def restate(self, when: datetime) -> list[Finding]:
+        """The told leaks that run now, told again at `when` with what is known of them by now."""
+        told = sorted((leak for leak in self.running if leak.stage is Stage.TOLD), key=lambda leak: leak.number)
+        return [
+            self._finding(leak, when, best_dig(leak.weight, self.distance, REACH_M).pipe)
+            for leak in told
+            if leak.flow_m3_h >= self.rules.least_flow_m3_h
+        ]
+
+    def _finding(self, leak: Leak, when: datetime, pipe: int, corrects: int | None = None) -> Finding:
         flow, spread = leak.flow_m3_h, 1.645 * leak.flow_spread_m3_h
-        day = 24 * self.rules.water_price_m3
-        near = np.argsort(-leak.weight)[:40]
-        self.findings.append(
-            Finding(
-                number=leak.number,
-                seen_at=self.time(number + 1),
-                started_at=self.time(leak.start),
-                pipe=self.pipe_names[pipe],
-                confidence=float(min(leak.sure, 0.99)),
-                leak_m3_h=flow,
-                leak_low_m3_h=max(0.0, flow - spread),
-                leak_high_m3_h=flow + spread,
-                cost_day=flow * day,
-                cost_day_low=max(0.0, flow - spread) * day,
-                cost_day_high=(flow + spread) * day,
-                alternatives=tuple(
-                    Alternative(self.pipe_names[n], float(leak.weight[n]), float(self.distance[pipe, n]))
-                    for n in near
-                    if n != pipe and self.distance[pipe, n] <= REACH_M and leak.weight[n] > 1e-3
-                ),
-                corrects=corrects,
-            )
+        low, high, day = max(0.0, flow - spread), flow + spread, 24 * self.rules.water_price_m3
+        near = [n for n in np.argsort(-leak.weight)[:40] if n != pipe and leak.weight[n] > 1e-3]
+        return Finding(
+            number=leak.number,
+            seen_at=when,
+            started_at=self.time(leak.start),
+            pipe=self.pipe_names[pipe],
+            confidence=float(min(leak.sure, 0.99)),
+            leak_m3_h=flow,
+            leak_low_m3_h=low,
+            leak_high_m3_h=high,
+            cost_day=flow * day,
+            cost_day_low=low * day,
+            cost_day_high=high * day,
+            alternatives=tuple(
+                Alternative(self.pipe_names[n], float(leak.weight[n]), float(self.distance[pipe, n]))
+                for n in near
+                if self.distance[pipe, n] <= REACH_M
+            ),
+            corrects=corrects,
         )
 
 

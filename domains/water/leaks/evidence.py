@@ -100,7 +100,7 @@ def fit_one_more(shot: Snapshot, along: Sequence[int], slack: Sequence[float], s
 
 def posterior(cost: Floats, prior: Floats, temper: float = 1.0) -> Floats:
     """(pipes,) probability of each pipe; `temper` ≥ 1 flattens what a misfitting model says."""
-    log = -0.5 * cost / max(1.0, temper) + np.log(prior)
+    log = -0.5 * cost / max(1.0, temper) + np.log(np.maximum(prior, 1e-300))
     log -= log.max()
     weight = np.exp(log)
     return np.asarray(weight / weight.sum())
