@@ -38,10 +38,12 @@ class Meters:
 
 def meters_of(network: Network, names: tuple[str, ...]) -> Meters | None:
     """The household meters that stand at nodes with a demand; None when there are too few to tell the kinds apart."""
+    if not names or not network.kinds:
+        return None
     where = {name: row for row, name in enumerate(network.nodes)}
     nodes = np.array([where.get(name, -1) for name in names], dtype=np.int64)
     base = np.where(nodes[:, None] >= 0, network.base_m3_s[:, nodes].T * 3600, 0.0).reshape(len(names), -1)
-    if base.shape[1] == 0 or np.linalg.matrix_rank(base) == 0 or (base.sum(axis=1) > 0).sum() < 2 * base.shape[1]:
+    if np.linalg.matrix_rank(base) == 0 or (base.sum(axis=1) > 0).sum() < 2 * base.shape[1]:
         return None
     return Meters(nodes, _solver(base), base)
 

@@ -106,9 +106,8 @@ class Detector:
         self._hour = -1
         observations = sum(self.plant.sizes)
         self.offset = np.zeros(observations)
-        self.watch = Watch(self.channels.names)
-        self._seen_channels = [self.channels.names[column] for column in self.plant.pressure_columns]
-        self._seen_channels += [self.channels.names[column] for column in self.plant.flow_columns]
+        self.watch = Watch(self.channels)
+        self._seen_columns = [int(n) for n in (*self.plant.pressure_columns, *self.plant.flow_columns)]
         self._event_at = {zone.number: -(10**6) for zone in self.plant.zones}
 
     def _prior(self, lengths: Floats) -> Floats:
@@ -565,7 +564,7 @@ class Detector:
             known = Snapshot(shot.residual, self._usual_variance(shot), shot.answer, shot.zones)
             again = misfit_of(known, fit, along)
             misfit[list(self.watch.out)] = again[list(self.watch.out)]
-        self.watch.look(misfit, self._seen_channels, self.time(number + 1))
+        self.watch.look(misfit, self._seen_columns, self.time(number + 1))
         return fit
 
     def _usual_variance(self, shot: Snapshot) -> Floats:

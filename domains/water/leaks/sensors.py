@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from domains.water.leaks.evidence import MODEL_ERROR, Fit, Snapshot
 from domains.water.network.arrays import Floats
+from domains.water.scada import Channels
 
 ASTRAY_Z = 8.0
 BACK_Z = 4.0
@@ -21,9 +22,10 @@ LIVELY_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class SensorFault:
-    """A sensor left out. kind: frozen, silent, astray (it contradicts all others: drift, a shifted zero, swapped
+    """A sensor left out. quantity: pressure, flow, level, demand. kind: frozen, silent, astray (it contradicts all others: drift, a shifted zero, swapped
     wires). until: when it was believed again, None if it still is not."""
 
+    quantity: str
     channel: str
     kind: str
     since: datetime
@@ -32,12 +34,12 @@ class SensorFault:
 
 @dataclass
 class Watch:
-    """Looks at every channel of a detector; `names` are the channels of a step."""
+    """Looks at every channel of a detector."""
 
-    names: tuple[str, ...]
+    channels: Channels
     faults: list[SensorFault] = field(default_factory=list)
-    _open: dict[tuple[str, str], int] = field(default_factory=dict)
-    _count: dict[tuple[str, str], int] = field(default_factory=dict)
+    _open: dict[tuple[int, str], int] = field(default_factory=dict)
+    _count: dict[tuple[int, str], int] = field(default_factory=dict)
     _flat: NDArray[np.int64] | None = None
     _hours: int = 0
     _quiet: NDArray[np.int64] | None = None
@@ -48,7 +50,7 @@ class Watch:
 
     def hour(self, rows: Floats, when: datetime) -> NDArray[np.bool_]:
         """(channels,) which of an hour's values stand still though the channel never does; told after six hours."""
-        width = len(self.names)
+        width = len(self.channels.names)
         if self._flat is None:
             self._flat, self._quiet = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
         assert self._quiet is not None
@@ -63,27 +65,28 @@ class Watch:
         self._quiet += still & (self._flat < FLAT_HOURS)
         silent = ~np.isfinite(rows).any(axis=0) if len(rows) else np.ones(width, dtype=bool)
         for column in range(width):
-            self._tell(self.names[column], "frozen", bool(self._flat[column] >= FLAT_HOURS), FLAT_HOURS, when)
+            self._tell(column, "frozen", bool(self._flat[column] >= FLAT_HOURS), when)
             self._count_silence(column, bool(silent[column]), when)
         return still & ~usual
 
     def _count_silence(self, column: int, silent: bool, when: datetime) -> None:
-        key = (self.names[column], "silent")
+        key = (column, "silent")
         self._count[key] = self._count.get(key, 0) + 1 if silent else 0
-        self._tell(key[0], "silent", self._count[key] >= 24, 24, when)
+        self._tell(column, "silent", self._count[key] >= 24, when)
 
-    def _tell(self, channel: str, kind: str, bad: bool, hours: int, when: datetime) -> None:
-        key = (channel, kind)
+    def _tell(self, column: int, kind: str, bad: bool, when: datetime) -> None:
+        key = (column, kind)
         if bad and key not in self._open:
             self._open[key] = len(self.faults)
-            self.faults.append(SensorFault(channel, kind, when))
+            quantity = next(name for name, part in self.channels.slices.items() if part.start <= column < part.stop)
+            self.faults.append(SensorFault(quantity, self.channels.names[column], kind, when))
         elif not bad and key in self._open:
             place = self._open.pop(key)
             self.faults[place] = replace(self.faults[place], until=when)
 
     # --- residuals
 
-    def look(self, misfit: Floats, channels: list[str], when: datetime) -> None:
+    def look(self, misfit: Floats, columns: list[int], when: datetime) -> None:
         """misfit: (observations,) how many of its spreads each sensor is off after the best explanation; NaN unknown."""
         for row, z in enumerate(misfit):
             if not np.isfinite(z):
@@ -92,12 +95,12 @@ class Watch:
                 self._astray[row] = self._astray.get(row, 0) - 1 if z < BACK_Z else 0
                 if self._astray[row] <= -LOOKS_BACK:
                     self.out.discard(row)
-                    self._tell(channels[row], "astray", False, 0, when)
+                    self._tell(columns[row], "astray", False, when)
                 continue
             self._astray[row] = self._astray.get(row, 0) + 1 if z > ASTRAY_Z else 0
-            if self._astray[row] >= LOOKS_OUT and len(self.out) < MOST_OUT * len(channels):
+            if self._astray[row] >= LOOKS_OUT and len(self.out) < MOST_OUT * len(columns):
                 self.out.add(row)
-                self._tell(channels[row], "astray", True, 0, when)
+                self._tell(columns[row], "astray", True, when)
 
 
 def misfit_of(shot: Snapshot, fit: Fit, along: list[int]) -> Floats:

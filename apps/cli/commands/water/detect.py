@@ -37,7 +37,7 @@ def detect(
     except (NetworkError, ScadaError) as error:
         fail(str(error), "check --network and --scada")
     for fault in detector.sensor_faults():
-        err.print(f"{fault.channel}: {fault.kind} {fault.since:%Y-%m-%d %H:%M}", markup=False)
+        err.print(f"{fault.quantity} {fault.channel}: {fault.kind} {fault.since:%Y-%m-%d %H:%M}", markup=False)
     if out is not None:
         write_csv(findings, out)
     if as_json:
