@@ -69,6 +69,7 @@ def simulate(
     _disturb(model, random, errors, hours)
     for number, leak in enumerate(leaks):
         _plant(model, leak, number, hours)
+    model.options.hydraulic.accuracy = 1e-5  # a file's 0.01 leaves centimetres of noise in the heads
     model.options.time.duration = (hours - 1) * 3600
     model.options.time.hydraulic_timestep = model.options.time.report_timestep = 3600
     with TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ import numpy as np
 
 from domains.water.leaks.book import REACH_M, Alternative, Finding, Leak, Stage
 from domains.water.leaks.calibration import Calibration, calibrate, quiet_hours
-from domains.water.leaks.evidence import Fit, Snapshot, best_dig, fit_one_more, posterior
+from domains.water.leaks.evidence import Fit, Snapshot, best_dig, fit_one_more, fit_two, posterior
 from domains.water.leaks.gaps import mean
 from domains.water.leaks.plant import Hour, Moment, Plant, bind, whole_meters
 from domains.water.leaks.sensors import ASTRAY_Z, MOST_OUT, SensorFault, Watch, misfit_of, without
@@ -43,7 +43,8 @@ class Rules:
     jump_wait: tuple[int, ...] = (4, 8, 14, 24)
     confidence: float = 0.7
     steady_looks: int = 2
-    given_up: float = 0.1
+    given_up: float = 0.5
+    surely: float = 0.9
     same_place_cost: float = 8.0
     new_leak_nats: float = 12.0
     least_flow_m3_h: float = 0.4
@@ -340,10 +341,12 @@ class Detector:
         waits = self.rules.jump_wait
         if jump.looked >= len(waits):
             self._jumps.remove(jump)
+            if jump.leak is not None and jump.leak.stage is Stage.TENTATIVE:
+                jump.leak.growing = True  # not placed yet: looked at with the others from now on
             return
         later = [other for other in self._jumps if other is not jump and other.hour > jump.hour and other.zone == jump.zone]
         if later and jump.looked:
-            self._jumps.remove(jump)
+            jump.looked = len(waits)
             return
         if number - jump.hour + 1 < waits[jump.looked] and not later:
             return
@@ -598,11 +601,30 @@ class Detector:
                 self._end(leak, number)
             return
         others = [other for other in self._growers() if other is not leak]
-        fit = fit_one_more(self._without(leak, shot), [other.pipe for other in others], self._slack(others))
+        bare, along = self._without(leak, shot), [other.pipe for other in others]
+        fit = fit_one_more(bare, along, self._slack(others))
+        if leak.stage is Stage.TENTATIVE and not self._jumps and self._split(leak, bare, fit, others, number):
+            return
         self._place(leak, fit, number)
         leak.flow_spread_m3_h = self._flow_spread(leak)
         if leak.stage is Stage.TOLD:
             self._take_back(leak, fit, shot, number)
+
+    def _split(self, leak: Leak, bare: Snapshot, fit: Fit, others: list[Leak], number: int) -> bool:
+        """Makes two leaks of a leak not told yet, where two places explain its flow and one does not."""
+        if leak.flow_m3_h < 2 * self.rules.least_flow_m3_h:
+            return False
+        pair = fit_two(bare, [other.pipe for other in others], self._slack(others), fit)
+        if pair is None or min(pair.flows) < self.rules.least_flow_m3_h:
+            return False
+        if 0.5 * pair.gain / max(1.0, min(fit.chi2, 3.0)) < self.rules.new_leak_nats:
+            return False
+        first, second = pair.pipes if pair.flows[0] >= pair.flows[1] else pair.pipes[::-1]
+        leak.flow_m3_h, flow = max(pair.flows), min(pair.flows)
+        leak.pipe, leak.zone, leak.steady = first, int(self.zone_of_pipe[first]), 0
+        new = self._enter(second, leak.start, flow, growing=True, number=number)
+        new.weight = leak.weight.copy()
+        return True
 
     def _without(self, leak: Leak, shot: Snapshot) -> Snapshot:
         """The residuals as if the leak were not in the book."""
@@ -654,6 +676,7 @@ class Detector:
         choice = best_dig(leak.weight, self.distance, REACH_M)
         if (
             leak.weight[self.distance[leak.told_pipe] <= REACH_M].sum() > self.rules.given_up
+            or choice.sure < self.rules.surely
             or leak.steady < self.rules.steady_looks
             or leak.flow_m3_h < self._least_flow(leak)
         ):
