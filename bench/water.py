@@ -191,5 +191,7 @@ def _reliability(network: Path, table: BenchTable, seeds: int) -> None:
         if inside:
             said = float(np.mean([one for one, _ in inside]))
             right = float(np.mean([one for _, one in inside]))
-            table.rows.append([f"said {said:.2f}: right {right:.2f} of {len(inside)}", "seeded", None, None, None, None])
+            table.rows.append(
+                [f"said {said:.2f}: right {right:.2f} of {len(inside)}", "seeded", None, None, None, None]
+            )
     table.rows.append([f"seeded scenarios: {found} of {leaks} leaks", "seeded", found, false, None, None])

@@ -84,9 +84,7 @@ def dual(scada: Scada, network: Path, delta: float = 0.3, threshold: float = 0.2
         model.add_reservoir(f"held-{name}", base_head=1.0, head_pattern=f"head-{name}", coordinates=node.coordinates)
         model.add_junction(f"joint-{name}", elevation=node.elevation, coordinates=node.coordinates)
         model.add_pipe(f"hold-{name}", f"joint-{name}", f"held-{name}", diameter=0.1, length=1, roughness=127)
-        model.add_valve(
-            f"throttle-{name}", f"joint-{name}", name, diameter=0.1, valve_type="TCV", initial_setting=1.0
-        )
+        model.add_valve(f"throttle-{name}", f"joint-{name}", name, diameter=0.1, valve_type="TCV", initial_setting=1.0)
     per_hour = int(stride * 300 / model.options.time.pattern_timestep) or 1
     for name in model.pattern_name_list:
         if not name.startswith("head-") and per_hour > 1:

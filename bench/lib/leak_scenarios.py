@@ -1,7 +1,7 @@
 """SCADA of a network with leaks, made by EPANET: what the file says of roughness and demand is wrong by a seeded error.
 
-Hourly steps (five-minute rows repeat the hour with meter noise, rounded as meters round), so that months take
-seconds. Leaks stand in the middle of a pipe; an abrupt one runs at once, a growing one by the square of time until
+Hourly steps (five-minute rows run evenly between hours, with meter noise, rounded as meters round), so that months
+take seconds. Leaks stand in the middle of a pipe; an abrupt one runs at once, a growing one by the square of time until
 its peak. The detector gets the original file.
 """
 
@@ -123,7 +123,7 @@ def _meters(
     model: Any, results: Any, channels: Channels, hours: int, random: np.random.Generator
 ) -> NDArray[np.float64]:
     def rows(frame: Any, names: Sequence[str], factor: float, noise: float, digits: int) -> NDArray[np.float64]:
-        table = np.repeat(frame[list(names)].to_numpy(dtype=float)[:hours] * factor, STEPS_AN_HOUR, axis=0)
+        table = _between(frame[list(names)].to_numpy(dtype=float)[:hours] * factor, hours)
         return np.asarray(np.round(table + random.normal(0, noise, table.shape) * (np.abs(table) > 1e-3), digits))
 
     node, link = results.node, results.link
@@ -137,11 +137,14 @@ def _meters(
 
 
 def _levels(frame: Any, names: Sequence[str], hours: int) -> NDArray[np.float64]:
-    """Levels run evenly from one hour's to the next."""
-    table = frame[list(names)].to_numpy(dtype=float)[:hours]
+    return np.round(_between(frame[list(names)].to_numpy(dtype=float)[:hours], hours), 3)
+
+
+def _between(table: NDArray[np.float64], hours: int) -> NDArray[np.float64]:
+    """(steps, columns): everything runs evenly from one hour's value to the next, so that means agree."""
     steps = np.arange(hours * STEPS_AN_HOUR) / STEPS_AN_HOUR
     told = [np.interp(steps, np.arange(hours), table[:, n]) for n in range(table.shape[1])]
-    return np.round(np.array(told).reshape(len(names), -1).T, 3)
+    return np.asarray(np.array(told).reshape(table.shape[1], -1).T)
 
 
 def told_of(findings: Sequence[Any]) -> list[Told]:

@@ -81,7 +81,9 @@ def read_scada(folder: Path) -> Scada:
         frame = found[kind]
         names = tuple(name for name in frame.columns if name != "timestamp")
         columns[kind] = names
-        rows = ((frame["timestamp"] - begin).dt.total_seconds() / STEP.total_seconds()).round().cast(pl.Int64).to_numpy()
+        rows = (
+            ((frame["timestamp"] - begin).dt.total_seconds() / STEP.total_seconds()).round().cast(pl.Int64).to_numpy()
+        )
         part = np.full((size, len(names)), np.nan)
         part[rows] = frame.select(names).to_numpy()
         parts.append(part)

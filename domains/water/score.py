@@ -69,7 +69,7 @@ class LeakResult:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The whole list scored. found + false negatives = all leaks; again: leaks told twice; ignored: before the flows."""
+    """The whole list scored. again: leaks told twice; ignored: detections before the flows."""
 
     leaks: tuple[LeakResult, ...]
     false_alarms: tuple[Told, ...]
@@ -111,7 +111,8 @@ def score(
     stamps = np.array(times, dtype="datetime64[us]")
     results = [LeakResult(leak.pipe, _saved(leak, leak.start, stamps) * WATER_EUR_M3) for leak in leaks]
     counted = sorted(
-        (one for one in detections if np.datetime64(one.detected_at, "us") >= stamps[0]), key=lambda one: one.detected_at
+        (one for one in detections if np.datetime64(one.detected_at, "us") >= stamps[0]),
+        key=lambda one: one.detected_at,
     )
     found: set[int] = set()
     false_alarms: list[Told] = []
@@ -141,9 +142,7 @@ def score(
     )
 
 
-def _found(
-    leak: TrueLeak, perfect_eur: float, told: Told, far: float, stamps: NDArray[np.datetime64]
-) -> LeakResult:
+def _found(leak: TrueLeak, perfect_eur: float, told: Told, far: float, stamps: NDArray[np.datetime64]) -> LeakResult:
     saved = _saved(leak, told.detected_at, stamps)
     return LeakResult(
         pipe=leak.pipe,
@@ -167,7 +166,7 @@ def _saved(leak: TrueLeak, since: datetime, stamps: NDArray[np.datetime64]) -> f
 
 
 def score_files(network: Path, truth: Path, flows: Path, detections: Path) -> Score:
-    """Scores a CSV `pipe,detected_at,…` against `pipe,start,end,…` and the leaks' flow series (parquet, a column a pipe).
+    """Scores a CSV `pipe,detected_at,…` against `pipe,start,end,…` and the leaks' flows (parquet, a column a pipe).
 
     ScoreInputError says what is wrong with which file.
     """
@@ -182,10 +181,9 @@ def score_files(network: Path, truth: Path, flows: Path, detections: Path) -> Sc
         Told(str(row["pipe"]), _time(row["detected_at"], detections))
         for row in _frame(detections, ["pipe", "detected_at"]).to_dicts()
     ]
-    for one in [*told, *leaks]:
-        if one.pipe not in distance.links:
-            where = detections if isinstance(one, Told) else truth
-            raise ScoreInputError(f"{where}: pipe {one.pipe!r} is not in {network.name}")
+    for pipe, where in [*((one.pipe, detections) for one in told), *((leak.pipe, truth) for leak in leaks)]:
+        if pipe not in distance.links:
+            raise ScoreInputError(f"{where}: pipe {pipe!r} is not in {network.name}")
     return score(told, leaks, series["timestamp"].to_list(), distance.between)
 
 

@@ -1,4 +1,4 @@
-"""The detector on a seeded town that it never saw: leaks found and placed, faults told as sensors, streaming = batch."""
+"""The detector on a seeded town that it never saw: leaks found and placed, faults are sensors, streaming = batch."""
 
 from __future__ import annotations
 

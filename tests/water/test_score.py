@@ -78,7 +78,12 @@ def test_a_late_and_distant_detection_earns_what_is_left_less_the_search() -> No
 
 @pytest.mark.parametrize(
     ("one", "why"),
-    [(told("d", 20), "too far"), (told("a", 11), "too early"), (told("a", 36), "repaired"), (told("far", 20), "no way")],
+    [
+        (told("d", 20), "too far"),
+        (told("a", 11), "too early"),
+        (told("a", 36), "repaired"),
+        (told("far", 20), "no way"),
+    ],
 )
 def test_a_crew_for_nothing_costs(one: Told, why: str) -> None:
     result = score([one], [leak()], TIMES, DISTANCE.between)
@@ -112,9 +117,12 @@ def test_no_list_beats_perfect_play_and_order_does_not_matter(found: list[tuple[
     assert one.found + one.again + one.false_crews == len(detections)
     assert one.eur >= -500 * len(detections)
     shuffled = sorted(detections, key=lambda each: (each.detected_at, each.pipe))
-    assert score(shuffled, leaks, TIMES, DISTANCE.between).found == score(
-        sorted(detections, key=lambda each: (each.detected_at, each.pipe)), leaks, TIMES, DISTANCE.between
-    ).found
+    assert (
+        score(shuffled, leaks, TIMES, DISTANCE.between).found
+        == score(
+            sorted(detections, key=lambda each: (each.detected_at, each.pipe)), leaks, TIMES, DISTANCE.between
+        ).found
+    )
 
 
 NETWORK = """[JUNCTIONS]
@@ -139,7 +147,9 @@ def test_the_command_scores_files(tmp_path: Path) -> None:
     network.write_text(NETWORK)
     truth.write_text("pipe,start,end,kind\np1,2019-01-01 01:00:00,2019-01-01 02:55:00,abrupt\n")
     pl.DataFrame({"timestamp": TIMES, "p1": leak().flow_m3_h}).write_parquet(flows)
-    found.write_text("pipe,detected_at,confidence,leak_m3_h\np1,2019-01-01 02:00:00,0.9,12\np0,2019-01-01 09:00,0.5,1\n")
+    found.write_text(
+        "pipe,detected_at,confidence,leak_m3_h\np1,2019-01-01 02:00:00,0.9,12\np0,2019-01-01 09:00,0.5,1\n"
+    )
     options = ["--network", network, "--truth", truth, "--flows", flows, "--detections", found, "--json"]
     run = CliRunner().invoke(app, ["water", "score", *map(str, options)])
     assert run.exit_code == 0, run.output

@@ -126,8 +126,10 @@ def quiet_hours(plant: Plant, hours: list[Hour]) -> int:
 
 
 def _adopt(plant: Plant, base: Floats, log_change: Floats) -> None:
-    plant.with_resistance(np.log(base / np.where(base > 0, plant.network.resistance, 1.0), where=base > 0,
-                                 out=np.zeros(len(base))) + log_change)
+    plant.with_resistance(
+        np.log(base / np.where(base > 0, plant.network.resistance, 1.0), where=base > 0, out=np.zeros(len(base)))
+        + log_change
+    )
 
 
 def _demand_levels(plant: Plant, hours: list[Hour]) -> None:
@@ -160,16 +162,14 @@ def _demand_levels(plant: Plant, hours: list[Hour]) -> None:
         used = np.flatnonzero(base > 0)
         # A weak pull towards the file's own levels keeps kinds apart that run alike.
         pull = 1e-3 * np.sqrt((design[good][:, used] ** 2).sum(axis=0))
-        found, _ = nnls(
-            np.concatenate([design[good][:, used], np.diag(pull)]), np.concatenate([wanted[good], pull])
-        )
+        found, _ = nnls(np.concatenate([design[good][:, used], np.diag(pull)]), np.concatenate([wanted[good], pull]))
         plant.level[zone.number, used] = found
 
 
 def _linearised(plant: Plant, hours: list[Hour], pipes: Floats) -> tuple[Floats, Floats]:
     """Derivatives (hours, observations, unknowns) and residuals (hours, observations), balances left out."""
     network = plant.network
-    pressures, flows, zones = plant.sizes
+    pressures, flows, _ = plant.sizes
     seen = pressures + flows
     rows = np.zeros((len(hours), seen, len(pipes) + len(plant.factor) + pressures), dtype=np.float32)
     left = np.zeros((len(hours), seen))
@@ -232,6 +232,7 @@ def _best(
 def _spreads(plant: Plant, hours: list[Hour]) -> tuple[Floats, Floats]:
     """Robust spread of the residuals of an hour, and of their means over a day (what does not average out)."""
     pressures, flows, zones = plant.sizes
+    seen = pressures + flows
     nothing = np.zeros(len(plant.network.nodes))
     left, state = [], None
     for hour in hours:
@@ -241,7 +242,11 @@ def _spreads(plant: Plant, hours: list[Hour]) -> tuple[Floats, Floats]:
     table = np.array(left)
     least = np.array([LEAST_PRESSURE_M] * pressures + [LEAST_FLOW_M3_H] * flows + [LEAST_FLOW_M3_H] * zones)
     off = np.abs(table - median(table))
-    hour_spread = np.maximum(np.maximum(1.4826 * median(off), _high(off) / 2.58), least)
+    hour_spread = 1.4826 * median(off)
+    hour_spread[seen:] = np.maximum(hour_spread[seen:], _high(off[:, seen:]) / 2.58)
+    hour_spread = np.maximum(hour_spread, least)
     days = np.array([mean(table[start : start + 24]) for start in range(0, len(table) - 23, 24)])
     day_spread = np.maximum(1.4826 * median(np.abs(days.reshape(-1, len(least)))), least / 2)
-    return np.where(np.isfinite(hour_spread), hour_spread, np.inf), np.where(np.isfinite(day_spread), day_spread, np.inf)
+    return np.where(np.isfinite(hour_spread), hour_spread, np.inf), np.where(
+        np.isfinite(day_spread), day_spread, np.inf
+    )

@@ -15,12 +15,13 @@ import numpy as np
 
 from domains.water.leaks.book import REACH_M, Alternative, Finding, Leak, Stage
 from domains.water.leaks.calibration import Calibration, calibrate, quiet_hours
-from domains.water.leaks.evidence import Fit, Snapshot, best_dig, fit_one_more, fit_two, posterior
+from domains.water.leaks.evidence import Fit, Snapshot, best_dig, fit_one_more, posterior
 from domains.water.leaks.gaps import mean
 from domains.water.leaks.plant import Hour, Moment, Plant, bind, whole_meters
 from domains.water.leaks.sensors import ASTRAY_Z, MOST_OUT, SensorFault, Watch, misfit_of, without
 from domains.water.network.arrays import Floats, Network
 from domains.water.network.distance import PipeDistance
+from domains.water.network.hydraulics import State
 from domains.water.scada import STEP, Channels
 
 STEPS_AN_HOUR = 12
@@ -43,7 +44,7 @@ class Rules:
     jump_wait: tuple[int, ...] = (4, 8, 14, 24)
     confidence: float = 0.7
     steady_looks: int = 2
-    given_up: float = 0.5
+    given_up: float = 0.3
     surely: float = 0.9
     same_place_cost: float = 8.0
     new_leak_nats: float = 12.0
@@ -103,7 +104,7 @@ class Detector:
         self._a, self._b = self.network.start[self.pipes], self.network.end[self.pipes]
         self.zone_of_pipe = self.plant.zone_of[self._b]
         self.prior = self._prior(lengths)
-        self._state = None
+        self._state: State | None = None
         self._hour = -1
         observations = sum(self.plant.sizes)
         self.offset = np.zeros(observations)
@@ -246,7 +247,8 @@ class Detector:
         """Means over hours, against the book of now; `fresh`: solved with about that book."""
         flows = self._booked()
         pressures, links, zones = self.plant.sizes
-        residuals, answers = [], 0.0
+        residuals: list[Floats] = []
+        answers: Floats = np.zeros(1)
         for number in hours:
             kept = self._solved(number) if fresh else self._kept[number]
             residuals.append(kept.residual - kept.answer @ (flows - kept.booked))
@@ -344,7 +346,9 @@ class Detector:
             if jump.leak is not None and jump.leak.stage is Stage.TENTATIVE:
                 jump.leak.growing = True  # not placed yet: looked at with the others from now on
             return
-        later = [other for other in self._jumps if other is not jump and other.hour > jump.hour and other.zone == jump.zone]
+        later = [
+            other for other in self._jumps if other is not jump and other.hour > jump.hour and other.zone == jump.zone
+        ]
         if later and jump.looked:
             jump.looked = len(waits)
             return
@@ -372,9 +376,7 @@ class Detector:
         if half is not None:
             self._with_half(after, half)
         two = self._snapshot(after, fresh=half is None)
-        return Snapshot(
-            two.residual - one.residual, two.variance + one.variance, two.answer, two.zones
-        )
+        return Snapshot(two.residual - one.residual, two.variance + one.variance, two.answer, two.zones)
 
     def _with_half(self, hours: list[int], half: tuple[int, float]) -> None:
         flows = self._booked()
@@ -603,28 +605,10 @@ class Detector:
         others = [other for other in self._growers() if other is not leak]
         bare, along = self._without(leak, shot), [other.pipe for other in others]
         fit = fit_one_more(bare, along, self._slack(others))
-        if leak.stage is Stage.TENTATIVE and not self._jumps and self._split(leak, bare, fit, others, number):
-            return
         self._place(leak, fit, number)
         leak.flow_spread_m3_h = self._flow_spread(leak)
         if leak.stage is Stage.TOLD:
             self._take_back(leak, fit, shot, number)
-
-    def _split(self, leak: Leak, bare: Snapshot, fit: Fit, others: list[Leak], number: int) -> bool:
-        """Makes two leaks of a leak not told yet, where two places explain its flow and one does not."""
-        if leak.flow_m3_h < 2 * self.rules.least_flow_m3_h:
-            return False
-        pair = fit_two(bare, [other.pipe for other in others], self._slack(others), fit)
-        if pair is None or min(pair.flows) < self.rules.least_flow_m3_h:
-            return False
-        if 0.5 * pair.gain / max(1.0, min(fit.chi2, 3.0)) < self.rules.new_leak_nats:
-            return False
-        first, second = pair.pipes if pair.flows[0] >= pair.flows[1] else pair.pipes[::-1]
-        leak.flow_m3_h, flow = max(pair.flows), min(pair.flows)
-        leak.pipe, leak.zone, leak.steady = first, int(self.zone_of_pipe[first]), 0
-        new = self._enter(second, leak.start, flow, growing=True, number=number)
-        new.weight = leak.weight.copy()
-        return True
 
     def _without(self, leak: Leak, shot: Snapshot) -> Snapshot:
         """The residuals as if the leak were not in the book."""
@@ -693,8 +677,10 @@ class Detector:
         assert self.calibration is not None
         pressures, links, _ = self.plant.sizes
         known = self.calibration.day_spread[pressures + links + leak.zone]
-        return float(min(known, 0.3 * leak.flow_m3_h) + 0.03 * leak.flow_m3_h) if np.isfinite(known) else (
-            0.3 * leak.flow_m3_h
+        return (
+            float(min(known, 0.3 * leak.flow_m3_h) + 0.03 * leak.flow_m3_h)
+            if np.isfinite(known)
+            else (0.3 * leak.flow_m3_h)
         )
 
     def _likely_start(self, leak: Leak, number: int) -> int:

@@ -98,55 +98,6 @@ def fit_one_more(shot: Snapshot, along: Sequence[int], slack: Sequence[float], s
     return Fit(flow, cost, base - cost, others, base, chi2)
 
 
-MOST_PAIRED = 1000
-"""So many pipes are tried in pairs: the most promising ones of a larger network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two leaks that together explain most: pipes, flows m³/h; by how much the cost falls below one leak's."""
-
-    pipes: tuple[int, int]
-    flows: tuple[float, float]
-    gain: float
-
-
-def fit_two(shot: Snapshot, along: Sequence[int], slack: Sequence[float], one: Fit) -> Pair | None:
-    """The best two leaks instead of the one of `one`: a single place fitted to two leaks lies wherever it may."""
-    good = shot.good
-    rows = int(good.sum())
-    modelled = np.ones(len(shot.residual), dtype=bool)
-    modelled[len(modelled) - shot.zones :] = False
-    answer, beside = shot.answer[good].astype(np.float64), shot.answer[good][:, list(along)].astype(np.float64)
-    pattern = (answer[:, one.best] * one.flow[one.best]) ** 2 + ((beside * one.others) ** 2).sum(axis=1)
-    weight = 1 / np.sqrt(shot.variance[good] + MODEL_ERROR**2 * modelled[good] * pattern)
-    target, table = shot.residual[good] * weight, answer * weight[:, None]
-    if len(along):
-        columns = np.concatenate([beside * weight[:, None], np.diag(1 / np.asarray(slack))])
-        q, _ = np.linalg.qr(columns)
-        target = np.concatenate([target, np.zeros(len(along))])
-        table = np.concatenate([table, np.zeros((len(along), table.shape[1]))])
-        target, table = target - q @ (q.T @ target), table - q @ (q.T @ table)
-    size, pull = (table**2).sum(axis=0), table.T @ target
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alone = np.where((size > 1e-9) & (pull > 0), pull**2 / size, 0.0)
-    tried = np.argsort(-np.where(size > 1e-9, alone, -1.0), kind="stable")[:MOST_PAIRED]
-    tried = tried[size[tried] > 1e-9]
-    if len(tried) < 2 or rows < len(along) + 4:
-        return None
-    gram = table[:, tried].T @ table[:, tried]
-    own, b = np.diag(gram), pull[tried]
-    spread = own[:, None] * own[None, :] - gram**2
-    apart = spread > 1e-3 * own[:, None] * own[None, :]
-    spread = np.where(apart, spread, 1.0)
-    first = np.where(apart, (b[:, None] * own[None, :] - b[None, :] * gram) / spread, -1.0)
-    both = np.where((first > 0) & (first.T > 0), first * b[:, None] + first.T * b[None, :], 0.0)
-    i, j = np.unravel_index(int(np.argmax(both)), both.shape)
-    return Pair(
-        (int(tried[i]), int(tried[j])), (float(first[i, j]), float(first[j, i])), float(both[i, j] - alone.max())
-    )
-
-
 def posterior(cost: Floats, prior: Floats, temper: float = 1.0) -> Floats:
     """(pipes,) probability of each pipe; `temper` ≥ 1 flattens what a misfitting model says."""
     log = -0.5 * cost / max(1.0, temper) + np.log(np.maximum(prior, 1e-300))

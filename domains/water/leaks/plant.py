@@ -180,7 +180,9 @@ def bind(network: Network, channels: Channels) -> Plant:
     """Binds channels by name; a channel that names nothing of the network is not used (see `unknown_channels`)."""
     slices, nodes = channels.slices, {name: n for n, name in enumerate(network.nodes)}
     link_rows = {link.name: n for n, link in enumerate(network.links)}
-    pressures = [(nodes[name], n) for n, name in enumerate(channels.pressure, slices["pressure"].start) if name in nodes]
+    pressures = [
+        (nodes[name], n) for n, name in enumerate(channels.pressure, slices["pressure"].start) if name in nodes
+    ]
     flows = [(link_rows[name], n) for n, name in enumerate(channels.flow, slices["flow"].start) if name in link_rows]
     levels = {name: n for n, name in enumerate(channels.level, slices["level"].start)}
     tank_columns = np.array([levels.get(tank.name, -1) for tank in network.tanks], dtype=np.int64)

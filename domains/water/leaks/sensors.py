@@ -54,7 +54,7 @@ class Watch:
         if self._flat is None:
             self._flat, self._quiet = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
         assert self._quiet is not None
-        still = np.zeros(width, dtype=bool)
+        still: Floats = np.zeros(width, dtype=bool)
         if len(rows) > 2:
             highest = np.where(np.isfinite(rows), rows, -np.inf).max(axis=0)
             lowest = np.where(np.isfinite(rows), rows, np.inf).min(axis=0)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from domains.water.network.distance import Link, links_of
 
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]
+"""Arrays of numbers; shapes stand in the docstrings (numpy's own types of bincount and the like say int or float)."""
 Ints = NDArray[np.int64]
 
 HW_EXPONENT = 1.852
@@ -142,7 +143,8 @@ def network_of(model: Any, metered: set[str], levels: set[str]) -> Network:
     resistance, exponent, minor, area = _losses(model, things)
     kinds, base = _demands(model, nodes)
     tanks = tuple(
-        Tank(name, row[name], float(tank.elevation), float(np.pi * tank.diameter**2 / 4)) for name, tank in model.tanks()
+        Tank(name, row[name], float(tank.elevation), float(np.pi * tank.diameter**2 / 4))
+        for name, tank in model.tanks()
     )
     fixed = [row[name] for name in (*model.reservoir_name_list, *model.tank_name_list)]
     heads = [float(model.get_node(name).base_head) for name in model.reservoir_name_list]

@@ -48,8 +48,7 @@ class PipeDistance:
         if one == other:
             return 0.0
         way = min(
-            float(self._from(a)[self._row[b]])
-            for a, b in product((first.start, first.end), (second.start, second.end))
+            float(self._from(a)[self._row[b]]) for a, b in product((first.start, first.end), (second.start, second.end))
         )
         return way + first.length_m / 2 + second.length_m / 2
 
@@ -63,9 +62,7 @@ class PipeDistance:
         ends = np.array([self._row[self.links[name].end] for name in names])
         half = np.array([self.links[name].length_m / 2 for name in names])
         ways = dijkstra(self._graph, directed=False)
-        near = np.minimum.reduce(
-            [ways[np.ix_(a, b)] for a, b in product((starts, ends), (starts, ends))]
-        )
+        near = np.minimum.reduce([ways[np.ix_(a, b)] for a, b in product((starts, ends), (starts, ends))])
         told = (near + half[:, None] + half[None, :]).astype(np.float32)
         np.fill_diagonal(told, 0.0)
         return np.asarray(told)

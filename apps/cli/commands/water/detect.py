@@ -23,7 +23,9 @@ def detect(
     report_from: Annotated[
         str | None, typer.Option(help="С какой даты; ещё текущие находки повторяются / From this date, 2019-01-01")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Находки полностью, в JSON / Findings in full, as JSON")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Находки полностью, в JSON / Findings in full, as JSON")
+    ] = False,
 ) -> None:
     """Exit code 0: done; 2: wrong usage or a file that cannot be read. No labels are read; the same files give the
     same answer."""
