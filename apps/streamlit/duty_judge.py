@@ -16,6 +16,7 @@ ANSWER_S = 3.0
 SENSED_OLD_S = 900.0
 """A sensor that has said nothing for so long is not believed."""
 
+KINDS = ("door", "siren", "display", "lamp")
 Standing = Literal["silent", "failed", "refused", "waiting", "done", "idle"]
 ORDER: tuple[Standing, ...] = ("silent", "failed", "refused", "waiting", "done", "idle")
 LEVEL: dict[Standing, Level] = {
@@ -84,7 +85,11 @@ def sense(row: DeviceRow, now: datetime) -> Sense:
 
 
 def worst_first(rows: Iterable[DeviceRow], now: datetime) -> list[DeviceRow]:
-    return sorted(rows, key=lambda row: (ORDER.index(standing(row, now)), row["kind"], row["device_id"]))
+    """By standing; doors before what only sounds or shines."""
+    kinds = {kind: index for index, kind in enumerate(KINDS)}
+    return sorted(
+        rows, key=lambda row: (ORDER.index(standing(row, now)), kinds.get(row["kind"], len(kinds)), row["device_id"])
+    )
 
 
 def count(rows: Iterable[DeviceRow], now: datetime) -> Count:
