@@ -1,7 +1,7 @@
 """Does what is no command: notices, onward CAP, incidents, tasks. A thread; the millisecond path never waits for it.
 
-Each is a `created` line of the ledger before it is done. The cursor moves behind what is done, so that after a crash the
-rest is done from the ledger: at least once, and every one has an id that makes the repeat harmless.
+Each is a `created` line of the ledger before it is done. The cursor moves behind what is done, so that after a crash
+the rest is done from the ledger: at least once, and every one has an id that makes the repeat harmless.
 """
 
 from __future__ import annotations

@@ -504,14 +504,13 @@ class Runner:
         if now - self._handed_s > HANDOVER_S and self.link.connected:
             self._handed_s = now
             self._hand_on()
-        if self.last_line[0] - self._snapshot_seq > SNAPSHOT_LINES or (
-            now - self._snapshot_s > SNAPSHOT_S and self.last_line[0] > self._snapshot_seq
-        ):
-            if now - self.last_line[1] > 1.0:
-                self.save_snapshot()
+        lines = self.last_line[0] - self._snapshot_seq
+        wanted = lines > SNAPSHOT_LINES or (lines > 0 and now - self._snapshot_s > SNAPSHOT_S)
+        if wanted and now - self.last_line[1] > 1.0:  # in a quiet moment: it takes tens of milliseconds
+            self.save_snapshot()
 
     def _hand_on(self) -> None:
-        """Retained at the broker for a process on another machine: the state, while a run is active or was just ended."""
+        """Retained at the broker for a process on another machine: the state, when a run or a command changed."""
         with self.lock:
             state = self.core.state
             mark = (id(state.runs), id(state.past), len(self.core.book.commands))
