@@ -22,7 +22,7 @@ Answered = tuple[str, str | None, int, float]
 """result, reason, when (ms), answer_ms."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Command:
     """One command and who answered. unsent: the broker has not acknowledged it yet."""
 
@@ -38,6 +38,7 @@ class Command:
     delays: list[float] = field(default_factory=list)
     refused_to_send: str | None = None
     closed: bool = False
+    clock_retries: int = 0
 
     @property
     def command_id(self) -> str:
@@ -116,6 +117,10 @@ class Book:
             command.counts[_column(result)] += 1
             insort(command.delays, delay)
         return delay
+
+    def is_newest(self, command: Command, device_id: str) -> bool:
+        """No later command to the device: only then may the command go to it again."""
+        return self._last(device_id).command_id == command.command_id
 
     def sensed(self, device_id: str, state: str, now_ms: int) -> bool:
         """True when the state is another than the last."""

@@ -188,7 +188,10 @@ class Core:
                 batch.entries.append(self._line("expired", command, now, device_id=device_id, reason="silent"))
 
     def retry(self, command: Command, device_ids: Sequence[str], by: str, now: datetime, batch: Batch) -> int:
-        """The same command under a new number. Devices that have done it answer again and move nothing."""
+        """The same command under a new number. Devices that have done it answer again and move nothing.
+
+        device_ids: none of them may have a later command (Book.is_newest), or an old unlock would follow a lock.
+        """
         command.seq = self._number()
         detail = orjson.dumps({"seq": command.seq}).decode()
         for device_id in device_ids:

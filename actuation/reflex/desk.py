@@ -189,6 +189,10 @@ class RunnerDesk:
         self._must_hold()
         command = self._command(command_id)
         devices = self._devices_of(command, body)
+        with self._runner.lock:
+            later = [each for each in command.expected if not self._runner.core.book.is_newest(command, each)]
+        if later:
+            raise RefusedError(409, "a later command went to the device", "device_ids", later[0], "Retry that one")
         if command.closed or command.expires_ms <= milliseconds(datetime.now(UTC)):
             ended = command.row()["expires_at"]
             raise RefusedError(409, "the command has expired", "command_id", command_id, f"It ended {ended}")

@@ -28,6 +28,7 @@ from actuation.keys import KeyRing
 from actuation.ledger import Ledger, NewEntry
 from actuation.reflex import failpoint, journal, snapshot
 from actuation.reflex.bodies import Bodies
+from actuation.reflex.book import Command
 from actuation.reflex.capdesk import CapDesk, Judged
 from actuation.reflex.core import Batch, Core, Outcome, Outgoing
 from actuation.reflex.journal import milliseconds
@@ -54,6 +55,9 @@ SNAPSHOT_LINES, SNAPSHOT_S = 20_000, 300.0
 HANDOVER_S = 1.0
 LARGEST_HANDOVER = 1_500_000
 LATENCIES = 20_000
+FRESH_S = 1.0
+"""A command goes with the time, unless the time went out so shortly before."""
+CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
 READS_A_TURN = 8
 """Reads of one turn: enough that a burst shares an fsync, few enough that the first of it does not wait."""
 
@@ -119,7 +123,8 @@ class Runner:
         self._accepted_now: set[str] = set()
         self._stop = threading.Event()
         self._now = datetime.now(UTC)
-        self._next_beacon_s = self._next_try_s = 0.0
+        self._next_beacon_s = self._next_try_s = self._beacon_s = 0.0
+        self._without_time: list[Command] = []
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
         self._snapshot_seq = ledger.head()[0]
@@ -222,6 +227,8 @@ class Runner:
             due.append((next_due - now).total_seconds())
         if ends_ms is not None:
             due.append(ends_ms / 1_000 - now.timestamp())
+        if self._without_time:
+            due.append(CLOCK_PAUSE_S)
         return max(1.0 if min(due) > 0 else 0.0, min(due) * 1_000)
 
     def _one(self) -> None:
@@ -281,7 +288,8 @@ class Runner:
         self.link.flush()
 
     def _beacon(self) -> None:
-        self._next_beacon_s = time.monotonic() + PERIOD_S
+        self._beacon_s = time.monotonic()
+        self._next_beacon_s = self._beacon_s + PERIOD_S
         changed = self._keys.refresh()
         if changed:
             self._publish(Outgoing(control_topic(self._settings.city, "keys", "all"), self._keys.keyset), retain=True)
@@ -346,6 +354,10 @@ class Runner:
         if what == "counted":
             self.counts.answers += 1
             turn.answers += 1
+            if answer.reason == "clock":
+                command = self.core.book.commands[str(answer.cid)]
+                if command not in self._without_time:
+                    self._without_time.append(command)
             if "answer" in self.listening.kinds:
                 body = {
                     "command_id": answer.cid,
@@ -471,6 +483,8 @@ class Runner:
             # slept between reading and here: what is written stays unsent, and whoever holds the lease now decides
             raise LeaseLostError("the lease ran out during a turn")
         commands = 0
+        if self._time_is_old(batch.outgoing):
+            self._beacon()  # a device that has just come up has no time yet, and would refuse
         for out in batch.outgoing:
             self._publish(out)
             commands += out.command is not None
@@ -496,8 +510,30 @@ class Runner:
         for done in batch.after:
             done()
 
+    def _time_is_old(self, outgoing: Sequence[Outgoing]) -> bool:
+        age_s = time.monotonic() - self._beacon_s
+        return age_s > FRESH_S and any(out.command is not None for out in outgoing)
+
+    def _once_more(self) -> None:
+        """Devices that had no time get it, and their command again under a new number."""
+        due = [each for each in self._without_time if each.expires_ms > milliseconds(self._now) and not each.closed]
+        self._without_time.clear()
+
+        def do(turn: _Turn, now: datetime) -> None:
+            self._beacon()
+            for command in due:
+                ids = [name for name, answer in command.answers.items() if answer[1] == "clock"]
+                if ids and command.clock_retries < CLOCK_RETRIES:
+                    command.clock_retries += 1
+                    self.core.retry(command, ids, "reflex", now, turn.batch)
+
+        if due:
+            self.call(do)
+
     def _housekeeping(self) -> None:
         now = time.monotonic()
+        if self._without_time and now - self._beacon_s > CLOCK_PAUSE_S:
+            self._once_more()
         if now >= self._next_beacon_s and self.link.connected:
             self._beacon()
             self.link.flush()
