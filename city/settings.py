@@ -90,6 +90,14 @@ class Settings(BaseSettings):
         return self.home / "lake"
 
     @property
+    def keys_dir(self) -> Path:
+        return self.home / "keys"
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.home / "ledger" / "ledger.sqlite"
+
+    @property
     def catalog_dir(self) -> Path:
         return self.home / "catalog"
 
