@@ -85,25 +85,31 @@ def calls(rows: Sequence[DeviceRow], words: Words, now: datetime, contact: dict[
         stand = duty_judge.standing(row, now)
         name = row["name_ru"] if words.language == "ru" else row["name_en"]
         whom = contact.get(row["device_id"], "")
-        link = duty_judge.dial(whom)
-        call = f'<a href="{escape(link, quote=True)}">{escape(whom)}</a>' if link else f"<em>{escape(whom)}</em>"
         why = words(f"duty.stand_{stand}")
         reason = f": {_reason(row['reason'], words)}" if row["reason"] else ""
         sensed = words("duty.sensor_says", state=state(row["sensed"], words))
         items.append(
             f'<li class="d-call d-{stand}"><div><i aria-hidden="true">{SIGNS[duty_judge.LEVEL[stand]]}</i>'
             f"<strong>{escape(row['address'] or name)}</strong><span>{escape(name)}</span>"
-            f"<small>{escape(why + reason)}. {escape(sensed)}</small></div>{call if whom else ''}</li>"
+            f"<small>{escape(why + reason)}. {escape(sensed)}</small></div>{_call(whom)}</li>"
         )
     st.html(f'<ul class="d-calls">{"".join(items)}</ul>')
+
+
+def _call(whom: str) -> str:
+    """A wide button that dials; a contact without a telephone is only named."""
+    if not whom:
+        return ""
+    link, (name, number) = duty_judge.dial(whom), duty_judge.name_and_number(whom)
+    if not link:
+        return f"<em>{escape(whom)}</em>"
+    return f'<a href="{escape(link, quote=True)}"><span>{escape(name)}</span>{escape(number)}</a>'
 
 
 def book(entries: Iterable[tuple[str, str]]) -> None:
     """Places and whom to call there, for when nothing else is known."""
     items = "".join(
-        f'<li class="d-call"><div><strong>{escape(place)}</strong></div>'
-        f'<a href="{escape(duty_judge.dial(whom), quote=True)}">{escape(whom)}</a></li>'
-        for place, whom in entries
+        f'<li class="d-call"><div><strong>{escape(place)}</strong></div>{_call(whom)}</li>' for place, whom in entries
     )
     st.html(f'<ul class="d-calls">{items}</ul>')
 

@@ -50,11 +50,12 @@ def main() -> None:
 
 
 def _wall() -> None:
-    now_live(wall=True)
+    """What is going on and whom to call at the left, where at the right: one screen, nothing to scroll."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        live_map(wall=True)
+        now_live(wall=True)
     with right:
+        live_map(wall=True)
         wall_lines()
 
 
@@ -112,7 +113,7 @@ def _away(trouble: data.Trouble, words: Words) -> None:
         place = frame.place()
         book = load_contacts(data.current().cities_dir / data.current().city)
         entries = [
-            (", ".join(place.called(key, words.language) for key in (*one.buildings, *one.devices[:3])), str(one))
+            (_places([place.called(key, words.language) for key in (*one.buildings, *one.devices)]), str(one))
             for one in book.contacts
         ]
         if book.otherwise is not None:
@@ -120,6 +121,12 @@ def _away(trouble: data.Trouble, words: Words) -> None:
         if entries:
             parts.heading(words("duty.call"))
             duty_parts.book(entries)
+
+
+def _places(names: list[str]) -> str:
+    """The first two, and how many more."""
+    more = f" +{len(names) - 2}" if len(names) > 2 else ""
+    return ", ".join(names[:2]) + more
 
 
 def _sentence(
@@ -283,7 +290,7 @@ def live_map(wall: bool = False) -> None:
         deck = maps.deck(place, layers, light=True, areas=maps.zone_areas(_zone_colours(seen)))
         opened = sum(duty_judge.sense(row, now) == "open" for row in by_kind["door"])
         alt = words("duty.map_alt", opened=opened, doors=len(by_kind["door"]))
-        st.pydeck_chart(deck, height=640 if wall else 440, key=f"duty_map{'_wall' if wall else ''}", alt=alt)
+        st.pydeck_chart(deck, height=520 if wall else 440, key=f"duty_map{'_wall' if wall else ''}", alt=alt)
         shown = [duty_judge.sense(row, now) for row in seen.devices]
         parts.legend(
             (duty_judge.RGB[sense], words(f"duty.sense_{sense}"), str(shown.count(sense)))
