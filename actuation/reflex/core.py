@@ -160,9 +160,12 @@ class Core:
         if delay is None:
             return "repeated"
         kind = {"done": "acked", "would_do": "acked"}.get(answer.result, answer.result)
+        if command.template is None:
+            command.template = self._line("acked", command, now)
+        state = f'{{"state":"{answer.state}"}}'
         batch.entries.append(
-            self._line(kind, command, now, device_id=answer.device, reason=answer.reason, answer_ms=delay,
-                       detail=f'{{"state":"{answer.state}"}}')
+            journal.like(command.template, at=now, kind=kind, device_id=answer.device, reason=answer.reason,
+                         answer_ms=delay, detail=state)
         )  # fmt: skip
         return "counted"
 

@@ -17,7 +17,7 @@ from actuation.reflex.book import Command
 from actuation.reflex.forward import Forwarder
 from actuation.reflex.journal import milliseconds, name_of
 from actuation.reflex.listening import moment
-from actuation.reflex.runner import Runner
+from actuation.reflex.runner import Runner, StoppedError
 from actuation.reflex.server import RefusedError
 from actuation.reflex.shapes import (
     CapVerdict,
@@ -273,6 +273,8 @@ class RunnerDesk:
 def _wait(future: Future[Any], seconds: float = PATIENCE_S) -> Any:
     try:
         return future.result(seconds)
+    except StoppedError as error:
+        raise RefusedError(503, str(error), "holder", None, "Ask the process that holds the lease now") from None
     except LateError:
         raise RefusedError(
             503, f"not done within {seconds:g} s", "broker", None, "Look at GET /status: is the broker there?"

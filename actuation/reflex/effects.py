@@ -21,6 +21,7 @@ from actuation.reflex import journal
 from actuation.reflex.bodies import Bodies, BodyLostError
 from actuation.reflex.core import utc_now
 from actuation.reflex.cursor import Cursor
+from actuation.reflex.runner import StoppedError
 from actuation.scenario.effect import Effect, NotifyPeople, OpenTask, PublishCap, RaiseIncident
 from city.settings import Settings
 from ingest.broker.client import BrokerUnreachableError
@@ -147,6 +148,8 @@ class EffectsWorker:
             self._close_publisher()
             log.warning("deliveries of notices wait: %s", error)
             self._stop.wait(AGAIN_S)
+        except StoppedError:
+            self._stop.set()
 
     def _publish(self, feed: str, payload: bytes) -> None:
         if self._publisher is None:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,7 +55,7 @@ SNAPSHOT_LINES, SNAPSHOT_S = 20_000, 300.0
 HANDOVER_S = 1.0
 LARGEST_HANDOVER = 1_500_000
 LATENCIES = 20_000
-FRESH_S = 1.0
+FRESH_S = 0.1
 """A command goes with the time, unless the time went out so shortly before."""
 CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
 READS_A_TURN = 8
@@ -85,6 +85,10 @@ class _Turn:
     mids: list[int] = field(default_factory=list)
     began_s: float = 0.0
     answers: int = 0
+
+
+class StoppedError(RuntimeError):
+    """The loop has ended; what was asked was not done."""
 
 
 class LeaseLostError(RuntimeError):
@@ -121,6 +125,8 @@ class Runner:
         self._mids: dict[int, Any] = {}
         self._counters = Counters()
         self._accepted_now: set[str] = set()
+        self._open: set[Future[Any]] = set()
+        self._finished = False
         self._stop = threading.Event()
         self._now = datetime.now(UTC)
         self._next_beacon_s = self._next_try_s = self._beacon_s = 0.0
@@ -136,7 +142,8 @@ class Runner:
 
     def wake(self) -> None:
         with contextlib.suppress(OSError, BlockingIOError):
-            os.eventfd_write(self._wake_fd, 1)
+            if self._wake_fd >= 0:
+                os.eventfd_write(self._wake_fd, 1)
 
     def stop(self) -> None:
         self._stop.set()
@@ -150,13 +157,29 @@ class Runner:
             try:
                 result = do(turn, self._now)
             except Exception as error:
-                future.set_exception(error)
+                self._settle(future, error=error)
                 return
-            turn.batch.after.append(lambda: future.set_result(result))
+            turn.batch.after.append(lambda: self._settle(future, result))
 
-        self._inbox.append(work)
-        self.wake()
+        self._post(work, future)
         return future
+
+    def _post(self, work: Callable[[_Turn], None], future: Future[Any] | None = None) -> None:
+        """For the next turn. Whoever waits for a loop that has ended is told so."""
+        if future is not None:
+            self._open.add(future)
+        self._inbox.append(work)
+        if self._finished and future is not None:
+            self._settle(future, error=StoppedError("the reflex process is stopping"))
+        self.wake()
+
+    def _settle(self, future: Future[Any], result: Any = None, error: Exception | None = None) -> None:
+        self._open.discard(future)
+        with contextlib.suppress(InvalidStateError):
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
 
     def event(self, event: Event, more: Sequence[NewEntry] = ()) -> Future[Outcome]:
         """An event of the API's. more: lines that go before it."""
@@ -180,8 +203,7 @@ class Runner:
         future: Future[CapVerdict] = Future()
 
         def work(judged: Judged) -> None:
-            self._inbox.append(lambda turn: self._take_judged(judged, turn, 0, future))
-            self.wake()
+            self._post(lambda turn: self._take_judged(judged, turn, 0, future), future)
 
         self.cap.submit(source, data, channel, work)
         return future
@@ -402,8 +424,7 @@ class Runner:
 
     def _take_cap(self, source: str, message: Message, turn: _Turn) -> None:
         def work(judged: Judged) -> None:
-            self._inbox.append(lambda later: self._take_judged(judged, later, message.mid, None))
-            self.wake()
+            self._post(lambda later: self._take_judged(judged, later, message.mid, None))
 
         self.cap.submit(source, message.payload, "mqtt", work)
 
@@ -431,7 +452,7 @@ class Runner:
         if mid:
             turn.mids.append(mid)
         if future is not None:
-            turn.batch.after.append(lambda: future.set_result(told))
+            turn.batch.after.append(lambda: self._settle(future, told))
 
     def _accepted(self, verdict: Accepted) -> None:
         self.cap.seen.add(verdict)
@@ -575,16 +596,18 @@ class Runner:
             self.core.book.forget(milliseconds(self._now) - int(timedelta(days=7).total_seconds() * 1_000))
 
     def _finish(self) -> None:
-        for work in list(self._inbox):
-            del work
+        self._finished = True
         self._inbox.clear()
+        for future in list(self._open):
+            self._settle(future, error=StoppedError("the reflex process is stopping"))
         if self.lease.mine:
             self.link.stop()
             with contextlib.suppress(OSError):
                 self.save_snapshot()
         else:
             self.link.close()
-        os.close(self._wake_fd)
+        fd, self._wake_fd = self._wake_fd, -1
+        os.close(fd)
 
 
 def _told(judged: Judged) -> CapVerdict:
