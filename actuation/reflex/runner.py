@@ -516,21 +516,22 @@ class Runner:
 
     def _commit(self, turn: _Turn) -> None:
         batch = turn.batch
+        commands = sum(out.command is not None for out in batch.outgoing)
         if batch.entries:
-            failpoint.reach("before_ledger")
+            if commands:
+                failpoint.reach("before_ledger")
             lines = self.ledger.append(batch.entries)
             self.counts.lines += len(lines)
             seq = lines[-1].seq
-            failpoint.reach("after_ledger")
+            if commands:
+                failpoint.reach("after_ledger")
         if not self.lease.fresh():
             # slept between reading and here: what is written stays unsent, and whoever holds the lease now decides
             raise LeaseLostError("the lease ran out during a turn")
-        commands = 0
         if self._time_is_old(batch.outgoing):
             self._beacon()  # a device that has just come up has no time yet, and would refuse
         for out in batch.outgoing:
             self._publish(out)
-            commands += out.command is not None
         if batch.outgoing:
             self.link.flush()
             if commands:

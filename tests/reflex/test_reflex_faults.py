@@ -269,6 +269,8 @@ def test_another_machine_takes_over_with_the_runs_and_the_old_holder_is_fenced(m
     town.start_reflex(wait=False, name="second", GORODOK_REFLEX_ID="second", GORODOK_HOME=str(home),
                       GORODOK_REFLEX_PORT=str(port))  # fmt: skip
     fleet = town.start_fleet()
+    second_log = town.folder / "second.log"
+    until(lambda: "first holds" in second_log.read_text(), 30)
     with town.client() as client:
         verdict = client.send_cap("cap", town.signed("za"))
         until(lambda: _all_answered(client), 20)
