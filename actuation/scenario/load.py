@@ -73,7 +73,7 @@ def read_scenario(path: Path) -> Scenario:
 
 def check_against(scenario: Scenario, town: Town, file: str) -> Iterator[Problem]:
     """Devices, zones and services that the scenario names are the city's."""
-    for where, triggers in (("triggers", scenario.triggers), ("ends", scenario.ends)):
+    for where, triggers in (("triggers", scenario.triggers), ("keeps", scenario.keeps), ("ends", scenario.ends)):
         for index, trigger in enumerate(triggers):
             for zone in trigger.zones:
                 if zone not in town.zones:
