@@ -124,7 +124,9 @@ def test_fifty_kills_at_random_moments(make):
     for each in fleet.truth():
         if each["zone_id"] == "za":
             assert set(each["answered"]) == commands, "every command reached every door"
-    seen = {str(line.trigger_key).split(",")[1] for line in lines if line.kind == "seen" and line.trigger_kind == "alert"}
+    seen = {
+        str(line.trigger_key).split(",")[1] for line in lines if line.kind == "seen" and line.trigger_kind == "alert"
+    }
     assert seen >= set(sent), "every alert that the broker took was acted on"
     print(len(sent), "alerts", kinds)
 
