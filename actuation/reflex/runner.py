@@ -517,27 +517,13 @@ class Runner:
     def _commit(self, turn: _Turn) -> None:
         batch = turn.batch
         commands = sum(out.command is not None for out in batch.outgoing)
-        if batch.entries:
-            if commands:
-                failpoint.reach("before_ledger")
-            lines = self.ledger.append(batch.entries)
-            self.counts.lines += len(lines)
-            seq = lines[-1].seq
-            if commands:
-                failpoint.reach("after_ledger")
+        seq = self._write(batch.entries, commands)
         if not self.lease.fresh():
             # slept between reading and here: what is written stays unsent, and whoever holds the lease now decides
             raise LeaseLostError("the lease ran out during a turn")
         if self._time_is_old(batch.outgoing):
             self._beacon()  # a device that has just come up has no time yet, and would refuse
-        for out in batch.outgoing:
-            self._publish(out)
-        if batch.outgoing:
-            self.link.flush()
-            if commands:
-                self.counts.commands += commands
-                self.latencies_ms.append((time.perf_counter() - turn.began_s) * 1_000)
-                failpoint.reach("after_publish")
+        self._send(batch.outgoing, commands, turn.began_s)
         if turn.answers:
             failpoint.reach("after_answers")
         if turn.mids:
@@ -553,6 +539,28 @@ class Runner:
                 self.grown.notify_all()
         for done in batch.after:
             done()
+
+    def _write(self, entries: Sequence[NewEntry], commands: int) -> int:
+        """On the disk when this returns. Gives the last line's number."""
+        if not entries:
+            return self.last_line[0]
+        if commands:
+            failpoint.reach("before_ledger")
+        lines = self.ledger.append(entries)
+        self.counts.lines += len(lines)
+        if commands:
+            failpoint.reach("after_ledger")
+        return lines[-1].seq
+
+    def _send(self, outgoing: Sequence[Outgoing], commands: int, began_s: float) -> None:
+        for out in outgoing:
+            self._publish(out)
+        if outgoing:
+            self.link.flush()
+        if commands:
+            self.counts.commands += commands
+            self.latencies_ms.append((time.perf_counter() - began_s) * 1_000)
+            failpoint.reach("after_publish")
 
     def _time_is_old(self, outgoing: Sequence[Outgoing]) -> bool:
         age_s = time.monotonic() - self._beacon_s

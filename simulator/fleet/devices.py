@@ -17,7 +17,7 @@ import device.controller
 from device.bodies import make_body
 from device.controller import Controller
 from device.identity import Identity, parse_identity
-from device.protocol import read_beacon, read_command
+from device.protocol import RefusedError, read_beacon, read_command
 from device.store import State, Store
 
 
@@ -125,7 +125,7 @@ def _memo(read: Any) -> Any:
     def known(message: bytes, signers: tuple[tuple[str, bytes], ...]) -> Any:
         try:
             return read(message, dict(signers)), None
-        except device.controller.RefusedError as refused:
+        except RefusedError as refused:
             return None, refused
 
     def reading(message: bytes, signers: dict[str, bytes]) -> Any:
