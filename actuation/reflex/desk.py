@@ -157,6 +157,10 @@ class RunnerDesk:
         self._must_hold()
         return cast("CapVerdict", wait(self._runner.alert(source, data, "webhook"), 30.0))
 
+    def too_large(self, source: str, size: int) -> None:
+        """Refused unread; the row in quarantine has no original."""
+        self._runner.refuse("alert", f"cap:{source}"[:200], b"", f"too large: more than {size} bytes", "body", str(size))
+
     def text(self, source: str, text: str) -> Sequence[Draft]:
         self._must_hold()
         return self._texts.take(source, text)

@@ -130,7 +130,7 @@ class EffectsWorker:
             self._publish("complaint", orjson.dumps(effect.complaint))
 
     def _deliveries(self) -> None:
-        """Rows of the two outboxes: to the lake as notice_delivery and alert_delivery, and a line of the ledger each."""
+        """Rows of the two outboxes, to the lake: notice_delivery and alert_delivery; and a line of the ledger each."""
         try:
             if self._notifier is not None and (rows := self._notifier.deliveries(self._told.seq)):
                 self._publish("notice_delivery", _array([row for _, row in rows]))

@@ -201,6 +201,16 @@ class Runner:
 
         self.call(do).result(30)
 
+    def refuse(self, feed: str, source: str, data: bytes, reason: str, field: str | None, value: str | None) -> None:
+        """A line in the log and a quarantine row for what another thread refused."""
+
+        def do(turn: _Turn, now: datetime) -> None:
+            found = self.refusals.message(feed, source, data, reason, field, value)
+            if found is not None:
+                turn.batch.outgoing.append(Outgoing(*found))
+
+        self.call(do)
+
     def alert(self, source: str, data: bytes, channel: Any) -> Future[CapVerdict]:
         """A CAP alert's original bytes; the verdict comes when what it caused is on the disk."""
         future: Future[CapVerdict] = Future()

@@ -58,6 +58,7 @@ class Desk(Protocol):
     def devices(self) -> Sequence[DeviceRow]: ...
     def press(self, body: Mapping[str, Any], by: str, role: Role) -> Mapping[str, Any]: ...
     def cap(self, source: str, data: bytes) -> CapVerdict: ...
+    def too_large(self, source: str, size: int) -> None: ...
     def text(self, source: str, text: str) -> Sequence[Draft]: ...
     def drafts(self) -> Sequence[Draft]: ...
     def decide_draft(self, draft_id: str, confirm: bool, by: str) -> CapVerdict: ...
@@ -109,8 +110,13 @@ class _Routes:
         return self._desk.timeline(int(since), max(1, min(5_000, int(limit))), wait_s)
 
     async def _cap(self, request: Request) -> Response:
-        data = await _body(request)
-        verdict = await run_in_threadpool(self._desk.cap, request.path_params["source"], data)
+        source = request.path_params["source"]
+        try:
+            data = await _body(request)
+        except RefusedError as refused:
+            await run_in_threadpool(self._desk.too_large, source, int(refused.problem["value"]))
+            raise
+        verdict = await run_in_threadpool(self._desk.cap, source, data)
         return _json(verdict, 422 if verdict["result"] == "refused" else 202)
 
     def _route(self, path: str, ask: Callable[[Request], Any], *, open_to_all: bool = False) -> Route:
