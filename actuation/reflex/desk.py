@@ -159,7 +159,9 @@ class RunnerDesk:
 
     def too_large(self, source: str, size: int) -> None:
         """Refused unread; the row in quarantine has no original."""
-        self._runner.refuse("alert", f"cap:{source}"[:200], b"", f"too large: more than {size} bytes", "body", str(size))
+        self._runner.refuse(
+            "alert", f"cap:{source}"[:200], b"", f"too large: more than {size} bytes", "body", str(size)
+        )
 
     def text(self, source: str, text: str) -> Sequence[Draft]:
         self._must_hold()

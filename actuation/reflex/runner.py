@@ -54,6 +54,7 @@ IDLE_S = 0.5
 SNAPSHOT_LINES, SNAPSHOT_S = 20_000, 300.0
 HANDOVER_S = 1.0
 LARGEST_HANDOVER = 1_500_000
+MOST_HANDED, CALM_S = 200, 30.0
 LATENCIES = 20_000
 FRESH_S = 0.1
 """A command goes with the time, unless the time went out so shortly before."""
@@ -136,6 +137,7 @@ class Runner:
         self._again_s: list[float] = []
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
+        self._handed_at_s = 0.0
         self._snapshot_seq = ledger.head()[0]
         self.last_line: tuple[int, float] = (self._snapshot_seq, 0.0)
         self.grown = threading.Condition()
@@ -332,9 +334,9 @@ class Runner:
 
         def do(turn: _Turn, now: datetime) -> None:
             book, now_ms = self.core.book, milliseconds(now)
-            for command in list(book.commands.values()):
+            for command in book.open():
                 silent = command.silent()
-                if command.closed or command.sent_ms is None or command.expires_ms <= now_ms or not silent:
+                if command.sent_ms is None or command.expires_ms <= now_ms or not silent:
                     continue
                 if all(book.is_newest(command, each) for each in command.expected):
                     self.core.retry(command, sorted(silent), "reflex", now, turn.batch)
@@ -617,8 +619,11 @@ class Runner:
             mark = (id(state.runs), id(state.past), len(self.core.book.commands))
             if mark == self._handed_state or (self._handed_state is None and not state.runs):
                 return
+            if len(state.runs) + len(state.past) > MOST_HANDED and time.monotonic() - self._handed_at_s < CALM_S:
+                return  # hundreds of crossings: their runs last seconds, and another machine begins new ones
+            self._handed_at_s = time.monotonic()
             self._handed_state = mark
-            found = {"epoch": self.lease.epoch, "ledger": self.ledger.ledger_id, **self.core.handover()}
+            found = {"epoch": self.lease.epoch, "ledger": self.ledger.ledger_id, **self.core.handover(open_only=True)}
         body = orjson.dumps(found)
         if len(body) > LARGEST_HANDOVER:
             log.warning("the state is %d bytes: too large to hand on to another machine by the broker", len(body))
