@@ -129,8 +129,9 @@ class Ledger(LedgerReader):
     def next_seq(self) -> int:
         """Number of the next command or beacon: rises for ever, over restarts and crashes too.
 
-        It begins at the microseconds since 1970 (53 bits hold them until 2255), so that a ledger that was lost, restored from a backup, or is another
-        machine's does not count below what devices have seen: they would refuse everything with `sequence`.
+        It begins at the microseconds since 1970 (53 bits hold them until 2255), so that a ledger that was lost,
+        restored from a backup, or is another machine's does not count below what devices have seen: they would refuse
+        everything with `sequence`.
         """
         with self._turn:
             if self._next >= self._reserved_to:

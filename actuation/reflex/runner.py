@@ -54,10 +54,13 @@ IDLE_S = 0.5
 SNAPSHOT_LINES, SNAPSHOT_S = 20_000, 300.0
 HANDOVER_S = 1.0
 LARGEST_HANDOVER = 1_500_000
+MOST_HANDED, CALM_S = 200, 30.0
 LATENCIES = 20_000
 FRESH_S = 0.1
 """A command goes with the time, unless the time went out so shortly before."""
 CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
+RESEND_S = (2.0, 6.0, 15.0)
+"""So long after a connection: devices need a moment to find the broker again."""
 READS_A_TURN = 8
 """Reads of one turn: enough that a burst shares an fsync, few enough that the first of it does not wait."""
 
@@ -131,8 +134,10 @@ class Runner:
         self._now = datetime.now(UTC)
         self._next_beacon_s = self._next_try_s = self._beacon_s = 0.0
         self._without_time: list[Command] = []
+        self._again_s: list[float] = []
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
+        self._handed_at_s = 0.0
         self._snapshot_seq = ledger.head()[0]
         self.last_line: tuple[int, float] = (self._snapshot_seq, 0.0)
         self.grown = threading.Condition()
@@ -197,6 +202,16 @@ class Runner:
             turn.batch.entries += entries
 
         self.call(do).result(30)
+
+    def refuse(self, feed: str, source: str, data: bytes, reason: str, field: str | None, value: str | None) -> None:
+        """A line in the log and a quarantine row for what another thread refused."""
+
+        def do(turn: _Turn, now: datetime) -> None:
+            found = self.refusals.message(feed, source, data, reason, field, value)
+            if found is not None:
+                turn.batch.outgoing.append(Outgoing(*found))
+
+        self.call(do)
 
     def alert(self, source: str, data: bytes, channel: Any) -> Future[CapVerdict]:
         """A CAP alert's original bytes; the verdict comes when what it caused is on the disk."""
@@ -307,7 +322,26 @@ class Runner:
             for command in self.core.book.unsent():
                 if command.expires_ms > now_ms and id(command) not in waiting:
                     self._publish(self.core.signed(command))
+        self._again_s = [time.monotonic() + each for each in RESEND_S]
         self.link.flush()
+
+    def _send_again(self) -> None:
+        """After a new connection: a broker that was killed may have lost what it had acknowledged.
+
+        Open commands go once more, under a new number, to a target of which somebody is silent and nobody has had a
+        later command. Who has done it answers again and moves nothing.
+        """
+
+        def do(turn: _Turn, now: datetime) -> None:
+            book, now_ms = self.core.book, milliseconds(now)
+            for command in book.open():
+                silent = command.silent()
+                if command.sent_ms is None or command.expires_ms <= now_ms or not silent:
+                    continue
+                if all(book.is_newest(command, each) for each in command.expected):
+                    self.core.retry(command, sorted(silent), "reflex", now, turn.batch)
+
+        self.call(do)
 
     def _beacon(self) -> None:
         self._beacon_s = time.monotonic()
@@ -494,27 +528,14 @@ class Runner:
 
     def _commit(self, turn: _Turn) -> None:
         batch = turn.batch
-        if batch.entries:
-            failpoint.reach("before_ledger")
-            lines = self.ledger.append(batch.entries)
-            self.counts.lines += len(lines)
-            seq = lines[-1].seq
-            failpoint.reach("after_ledger")
+        commands = sum(out.command is not None for out in batch.outgoing)
+        seq = self._write(batch.entries, commands)
         if not self.lease.fresh():
             # slept between reading and here: what is written stays unsent, and whoever holds the lease now decides
             raise LeaseLostError("the lease ran out during a turn")
-        commands = 0
         if self._time_is_old(batch.outgoing):
             self._beacon()  # a device that has just come up has no time yet, and would refuse
-        for out in batch.outgoing:
-            self._publish(out)
-            commands += out.command is not None
-        if batch.outgoing:
-            self.link.flush()
-            if commands:
-                self.counts.commands += commands
-                self.latencies_ms.append((time.perf_counter() - turn.began_s) * 1_000)
-                failpoint.reach("after_publish")
+        self._send(batch.outgoing, commands, turn.began_s)
         if turn.answers:
             failpoint.reach("after_answers")
         if turn.mids:
@@ -530,6 +551,28 @@ class Runner:
                 self.grown.notify_all()
         for done in batch.after:
             done()
+
+    def _write(self, entries: Sequence[NewEntry], commands: int) -> int:
+        """On the disk when this returns. Gives the last line's number."""
+        if not entries:
+            return self.last_line[0]
+        if commands:
+            failpoint.reach("before_ledger")
+        lines = self.ledger.append(entries)
+        self.counts.lines += len(lines)
+        if commands:
+            failpoint.reach("after_ledger")
+        return lines[-1].seq
+
+    def _send(self, outgoing: Sequence[Outgoing], commands: int, began_s: float) -> None:
+        for out in outgoing:
+            self._publish(out)
+        if outgoing:
+            self.link.flush()
+        if commands:
+            self.counts.commands += commands
+            self.latencies_ms.append((time.perf_counter() - began_s) * 1_000)
+            failpoint.reach("after_publish")
 
     def _time_is_old(self, outgoing: Sequence[Outgoing]) -> bool:
         age_s = time.monotonic() - self._beacon_s
@@ -553,6 +596,9 @@ class Runner:
 
     def _housekeeping(self) -> None:
         now = time.monotonic()
+        if self._again_s and now >= self._again_s[0] and self.link.connected:
+            self._again_s.pop(0)
+            self._send_again()
         if self._without_time and now - self._beacon_s > CLOCK_PAUSE_S:
             self._once_more()
         if now >= self._next_beacon_s and self.link.connected:
@@ -573,8 +619,11 @@ class Runner:
             mark = (id(state.runs), id(state.past), len(self.core.book.commands))
             if mark == self._handed_state or (self._handed_state is None and not state.runs):
                 return
+            if len(state.runs) + len(state.past) > MOST_HANDED and time.monotonic() - self._handed_at_s < CALM_S:
+                return  # hundreds of crossings: their runs last seconds, and another machine begins new ones
+            self._handed_at_s = time.monotonic()
             self._handed_state = mark
-            found = {"epoch": self.lease.epoch, "ledger": self.ledger.ledger_id, **self.core.handover()}
+            found = {"epoch": self.lease.epoch, "ledger": self.ledger.ledger_id, **self.core.handover(open_only=True)}
         body = orjson.dumps(found)
         if len(body) > LARGEST_HANDOVER:
             log.warning("the state is %d bytes: too large to hand on to another machine by the broker", len(body))
