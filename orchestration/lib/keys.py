@@ -24,6 +24,9 @@ def raw(feed: str) -> dg.AssetKey:
 CONTRACT_CHECK = "contract"
 """Name of the Great Expectations check of every raw table."""
 
+FRESH_CHECK = "fresh"
+"""Name of the check of every raw table whose feed owes freshness."""
+
 WRITES = "gorodok/writes"
 """Tag of runs that write the same thing: `lake`, `devices`. One at a time of each (dagster.yaml)."""
 
