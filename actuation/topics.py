@@ -12,6 +12,7 @@ from ingest.topics import PREFIX
 What = Literal[
     "command",  # <device_id>: a signed command to one device (JWS)
     "zone",  # <zone_id>: a signed command to all devices of a zone (JWS)
+    "keys",  # all: which signers are good now, signed by the root key (JWS); the one retained control message
     "clock",  # beacon: the signed, sequenced time (JWS); never retained
     "answer",  # <device_id>: a device's answer (JSON and HMAC)
     "sensed",  # <device_id>: what a device's sensor says of its state, or of what it sees (JSON and HMAC)

@@ -48,6 +48,16 @@ class Settings(BaseSettings):
     dagster_port: int = Field(default=8491, description="Dagster UI")
     streamlit_port: int = Field(default=8492, description="Streamlit")
     simulator_port: int = Field(default=8493, description="Simulator: GTFS-RT, Open311, CAP servers")
+    reflex_port: int = Field(default=8494, description="Reflex process: its API")
+    reflex_token: SecretStr | None = Field(
+        default=None, description="Bearer token of the reflex API; empty: the file keys/api-token under home"
+    )
+    reflex_id: str | None = Field(
+        default=None, description="Name of this reflex process, one of its own for each; empty: host and process"
+    )
+    unsafe_live_doors: bool = Field(
+        default=False, description="Live door scenarios on a broker without access lists: for tests only"
+    )
 
     pseudonym_key: SecretStr = Field(
         default=SecretStr("gorodok-demo"), description="Key of the pseudonyms of personal data; set your own"
@@ -65,6 +75,14 @@ class Settings(BaseSettings):
     @property
     def lake_dir(self) -> Path:
         return self.home / "lake"
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.home / "keys"
+
+    @property
+    def ledger_path(self) -> Path:
+        return self.home / "ledger" / "ledger.sqlite"
 
     @property
     def catalog_dir(self) -> Path:
