@@ -51,6 +51,7 @@ def ops_specs() -> list[dg.AssetSpec]:
     said = {
         "segment": "One row per loaded segment of the landing log.",
         "conflict": "One row per message whose key was known and whose content differed.",
+        "device": "One row per device of the city's register, with house and address.",
     }
     return [
         dg.AssetSpec(dg.AssetKey(["ops", name]), group_name=keys.PLATFORM, description=text, kinds={"duckdb", "table"})

@@ -1,0 +1,68 @@
+-- one row per run of a scenario: who was asked, who answered, how fast
+
+with lines as (
+    select * from {{ ref('stg_ledger_entry') }} where run_id is not null
+),
+
+runs as (
+    select
+        run_id,
+        arg_min(scenario, seq) as scenario,
+        arg_min(scenario_version, seq) as scenario_version,
+        arg_min(mode, seq) filter (mode <> 'none') as mode,
+        arg_min(trigger_kind, seq) as trigger_kind,
+        arg_min(trigger_key, seq) as trigger_key,
+        arg_min(by_whom, seq) as started_by,
+        min(written_at) as started_at,
+        max(written_at) as last_line_at,
+        count(distinct command_id) filter (kind = 'created') as commands,
+        count(*) filter (kind = 'notified') as notices,
+        count(*) filter (kind = 'escalated') as escalated
+    from lines
+    group by run_id
+),
+
+-- a run unlocks and locks again: each device counts once a command
+answered as (
+    select
+        run_id,
+        count(*) as expected,
+        count(*) filter (result in ('done', 'would_do')) as done,
+        count(*) filter (result = 'refused') as refused,
+        count(*) filter (result = 'failed') as failed,
+        count(*) filter (result is null) as silent,
+        count(*) filter (device_kind = 'door') as doors_expected,
+        count(*) filter (device_kind = 'door' and result in ('done', 'would_do')) as doors_answered,
+        quantile_cont(answer_ms, 0.5) as p50_ms,
+        quantile_cont(answer_ms, 0.99) as p99_ms,
+        max(answer_ms) as last_answer_ms
+    from {{ ref('mart_command') }}
+    where mode in ('live', 'drill')
+    group by run_id
+)
+
+select
+    runs.run_id,
+    runs.scenario,
+    runs.scenario_version,
+    runs.mode,
+    runs.trigger_kind,
+    runs.trigger_key,
+    runs.started_by,
+    runs.started_at,
+    runs.last_line_at,
+    runs.commands,
+    coalesce(answered.expected, 0) as expected,
+    coalesce(answered.done, 0) as done,
+    coalesce(answered.refused, 0) as refused,
+    coalesce(answered.failed, 0) as failed,
+    coalesce(answered.silent, 0) as silent,
+    coalesce(answered.doors_expected, 0) as doors_expected,
+    coalesce(answered.doors_answered, 0) as doors_answered,
+    answered.p50_ms,
+    answered.p99_ms,
+    answered.last_answer_ms,
+    runs.notices,
+    runs.escalated
+from runs
+left join answered using (run_id)
