@@ -79,9 +79,7 @@ def revoke_generation(folder: Path, generation: int) -> Record:
         remedy = "run `gorodok keys rotate --devices` first" if gone else f"one of {[m.generation for m in good]}"
         raise KeysError(f"generation {generation} cannot be revoked", remedy)
     now = datetime.now(UTC)
-    masters = tuple(
-        m.model_copy(update={"revoked": now}) if m.generation == generation else m for m in record.masters
-    )
+    masters = tuple(m.model_copy(update={"revoked": now}) if m.generation == generation else m for m in record.masters)
     changed = _write(folder, record.model_copy(update={"masters": masters}))
     (folder / gone.file).unlink(missing_ok=True)
     return changed

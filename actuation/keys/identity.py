@@ -28,5 +28,6 @@ def identity(ring: KeyRing, device: Device, lease_end: LeaseEnd = "relock") -> d
         "lease_end": lease_end,
         "answer_key": base64url.encode(key).decode(),
         "root": ring.record.root_public,
+        "keyset_seq": ring.record.keyset_seq,
         "signers": {signer.kid: signer.public for signer in ring.record.good_signers()},
     }

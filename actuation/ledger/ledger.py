@@ -47,9 +47,7 @@ class LedgerReader:
             row = self._db.execute("SELECT seq, hash FROM head").fetchone()
         return int(row[0]), str(row[1])
 
-    def read(
-        self, since_seq: int = 0, limit: int = LIMIT, *, since: datetime | None = None
-    ) -> list[LedgerEntry]:
+    def read(self, since_seq: int = 0, limit: int = LIMIT, *, since: datetime | None = None) -> list[LedgerEntry]:
         """Lines with a number above `since_seq`, written at `since` or later, in order, at most `limit`."""
         with self._turn:
             rows = self._db.execute(

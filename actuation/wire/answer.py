@@ -94,22 +94,14 @@ def seal(body: bytes, key: bytes) -> bytes:
 
 
 def _verify(payload: bytes, keys: DeviceKeys, device_id: str | None, model: type[M]) -> M | Bad:
-    if len(payload) > LONGEST:
-        return Bad("malformed")
-    body, dot, mac = payload.rpartition(b".")
-    if not dot or body[-1:] != b"}":
+    body, _, mac = payload.rpartition(b".")
+    if body[-1:] != b"}" or len(payload) > LONGEST:
         return Bad("unsigned" if payload[:1] == b"{" else "malformed")
     if device_id is not None:
-        if (bad := _checked(body, mac, keys, device_id)) is not None:
-            return bad
-        message = _parsed(body, model)
-        if isinstance(message, Bad) or message.device == device_id:
-            return message
-        return Bad("wrong_device")
+        message = _checked(body, mac, keys, device_id) or _parsed(body, model)
+        return Bad("wrong_device") if not isinstance(message, Bad) and message.device != device_id else message
     message = _parsed(body, model)
-    if isinstance(message, Bad):
-        return message
-    return _checked(body, mac, keys, message.device) or message
+    return message if isinstance(message, Bad) else _checked(body, mac, keys, message.device) or message
 
 
 def _checked(body: bytes, mac: bytes, keys: DeviceKeys, device_id: str) -> Bad | None:

@@ -13,9 +13,9 @@ from typing import Any
 
 from ingest.adapters.decoding import Decoding
 from ingest.adapters.fetching import Document, Fetcher, FetchError
-from ingest.adapters.moments import moment
 from ingest.adapters.source import Source
 from ingest.contracts import CONTRACTS
+from ingest.moments import moment
 
 FEED = "complaint"
 MAX_BYTES = 64 * 2**20

@@ -13,10 +13,10 @@ import pytest
 from lxml import etree
 
 from ingest.adapters.cap import Cap, decode
-from ingest.adapters.cap_index import entries
 from ingest.adapters.fetching import Fetcher, FetchError
 from ingest.adapters.source import Source
-from ingest.adapters.xml import MAX_XML_BYTES
+from ingest.cap.index import entries
+from ingest.cap.xml import MAX_XML_BYTES
 
 ALERT = b"""<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>a-1</identifier>
 <sender>mchs@example.ru</sender><sent>2026-03-01T12:00:00+03:00</sent><status>Actual</status><msgType>Alert</msgType><scope>Public</scope>

@@ -25,8 +25,11 @@ class UnsafeXmlError(ValueError):
     """The bytes are no XML that we read; the text says why."""
 
 
-def parse(data: bytes) -> etree._Element:
+def parse(data: bytes, *, whole: bool = False, blank: bool = True) -> etree._Element:
     """The root element; UnsafeXmlError for anything that is not plain, small XML.
+
+    whole: comments and processing instructions stay in the tree, as a signature's verification needs them.
+    blank: white space between elements stays as well.
 
     Refused before the parser sees it: too many bytes, two-byte encodings (a way around the next check), any document
     type declaration: entities that grow, or that read files and addresses, all begin there.
@@ -43,14 +46,14 @@ def parse(data: bytes) -> etree._Element:
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise UnsafeXmlError("a document type declaration is not allowed: it can name entities and outside files")
     try:
-        root = etree.fromstring(data.lstrip(), _parser())
+        root = etree.fromstring(data.lstrip(), _parser(whole, blank))
     except (etree.LxmlError, ValueError, AssertionError) as error:
         raise UnsafeXmlError(f"no XML: {str(error)[:300]}") from error
     _check(root)
     return root
 
 
-def _parser() -> etree.XMLParser:
+def _parser(whole: bool, blank: bool) -> etree.XMLParser:
     """A new one each time: lxml's parsers keep state (error log, dictionaries of names) between documents."""
     return etree.XMLParser(
         resolve_entities=False,
@@ -60,8 +63,9 @@ def _parser() -> etree.XMLParser:
         attribute_defaults=False,
         huge_tree=False,
         recover=False,
-        remove_comments=True,
-        remove_pis=True,
+        remove_blank_text=not blank,
+        remove_comments=not whole,
+        remove_pis=not whole,
         collect_ids=False,
     )
 

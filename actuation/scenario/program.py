@@ -1,0 +1,679 @@
+"""The engine: what a city's scenarios make of an event. Pure: no clock, no I/O, no chance; the same in, the same out.
+
+    state, effects = program.step(state, event, now)
+
+Three rules hold everywhere. An event acts only on what is strictly older than it, so that events of one moment may
+come in any order. An event moves or ends only runs whose mode it could have started itself, so that no exercise ends
+a live alert. What a run began is written into the run, so that it is ended even when its scenario is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from actuation.scenario import acting, alerts, timetable
+from actuation.scenario.condition import watched
+from actuation.scenario.effect import Effect, Mode, NotifyPeople, effect_id
+from actuation.scenario.event import Event
+from actuation.scenario.matching import (
+    RANK,
+    Subject,
+    all_hold,
+    ceiling,
+    least,
+    pressed_zones,
+    subject_of,
+    surroundings,
+)
+from actuation.scenario.model import Scenario
+from actuation.scenario.state import EngineState, Hold, Past, Replaced, Run, Since, Todo
+from actuation.scenario.step import CapStep, CommandStep, EndStep, IncidentStep, ShowStep, name_of
+from actuation.scenario.town import Town
+from actuation.scenario.trigger import ButtonTrigger, ScheduleTrigger, StateTrigger, Trigger
+from actuation.scenario.turn import Turn, slot_of
+
+KEPT_KEYS = 16
+FORGET = timedelta(hours=2)
+"""A run is remembered so long after its end, twice the age at which events stop acting; an alert until it expired."""
+FORGET_ALERT = timedelta(days=7)
+DUTY = "duty"
+
+ORDER = ("button", "tick", "schedule", "incident", "check_failed", "feed_silent", "state", "sensed", "answer",
+         "camera_event", "device_message", "alert")  # fmt: skip
+"""Of events of one moment: what ends goes before what begins, and danger comes last, so that it wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A trigger of a scenario, with its place in the file."""
+
+    scenario: Scenario
+    index: int
+    trigger: Trigger
+    ends: bool
+
+
+@dataclass(frozen=True)
+class Program:
+    """A city's scenarios, ready to run. `load_scenarios` makes it."""
+
+    scenarios: Mapping[str, Scenario]
+    town: Town
+    version: str = ""
+    _rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
+    _watched: frozenset[str] = frozenset()
+    _versions: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, scenarios: Iterable[Scenario], town: Town) -> Program:
+        by_code = {one.scenario: one for one in sorted(scenarios, key=lambda one: one.scenario)}
+        rules: dict[str, list[Rule]] = {}
+        names: set[str] = set()
+        for one in by_code.values():
+            for ends, triggers in ((False, one.triggers), (True, one.ends)):
+                for index, trigger in enumerate(triggers):
+                    rules.setdefault(trigger.on, []).append(Rule(one, index, trigger, ends))
+                    names.update(name for each in trigger.when for name in watched(each))
+            conditions = [*one.conditions, *(each for step in (*one.steps, *one.at_end) for each in step.when)]
+            names.update(name for each in conditions for name in watched(each))
+        versions = {code: one.version for code, one in by_code.items()}
+        whole = sha256("".join(f"{code}={version};" for code, version in versions.items()).encode()).hexdigest()[:12]
+        return cls(
+            by_code, town, whole, {kind: tuple(found) for kind, found in rules.items()}, frozenset(names), versions
+        )
+
+    # What a runner calls
+
+    def next_due(self, state: EngineState) -> datetime | None:
+        """When to feed a tick, should nothing happen before; None: time alone changes nothing."""
+        if state.program != self.version:
+            return state.now  # a new program: its schedules are not in the state yet
+        return state.due_at
+
+    def step(self, state: EngineState, event: Event, now: datetime) -> tuple[EngineState, tuple[Effect, ...]]:
+        """The state after the event, and what to do. What was due by `now` is done first."""
+        turn = Turn(state, now)
+        if state.program != self.version:
+            self._schedule(turn)
+        if state.due_at is not None and state.due_at <= turn.now:
+            self._time(turn)
+        if event.kind == "alert":
+            self._alert(turn, event)
+        elif event.kind == "button":
+            self._button(turn, event)
+        elif event.kind == "state":
+            self._value(turn, event)
+        elif event.kind != "tick":
+            self._plain(turn, event)
+        if turn.freed:
+            self._settle_all(turn)
+        return turn.finish(self.version)
+
+    def steps(
+        self, state: EngineState, events: Iterable[Event], now: datetime
+    ) -> tuple[EngineState, tuple[Effect, ...]]:
+        """What came together, in one order whatever the order in which it came: by time, then kind, then key."""
+        effects: list[Effect] = []
+        for event in sorted(events, key=lambda one: (one.at, ORDER.index(one.kind), one.key, one.trust)):
+            state, more = self.step(state, event, now)
+            effects += more
+        return state, tuple(effects)
+
+    # Events, by kind
+
+    def _plain(self, turn: Turn, event: Event) -> None:
+        for rule in self._rules.get(event.kind, ()):
+            subject = subject_of(rule.trigger, event, self.town, turn.now)
+            if subject is None:
+                continue
+            if not rule.trigger.when or all_hold(
+                rule.trigger.when, surroundings(event.body, turn.now, turn.values, self.town)
+            ):
+                self._call(turn, rule, event, subject)
+
+    def _call(self, turn: Turn, rule: Rule, event: Event, subject: Subject) -> None:
+        if rule.ends:
+            self._end_subject(turn, rule.scenario, event, subject)
+        else:
+            self._start(turn, rule, event, subject)
+
+    def _alert(self, turn: Turn, event: Event) -> None:
+        body = event.body
+        if body.get("msgType") not in ("Alert", "Update", "Cancel") or alerts.parse_time(body.get("sent")) is None:
+            return
+        key, refers = alerts.key_of(body), [key for key, _ in alerts.references(body)]
+        moved = self._refer(turn, event, key, refers) if refers and body["msgType"] != "Alert" else set()
+        late = turn.replaced.get(key)
+        if body["msgType"] == "Cancel" or (late is not None and RANK[late.mode] >= RANK[ceiling(event)]):
+            return
+        for rule in self._rules.get("alert", ()):
+            if not rule.ends and rule.scenario.scenario in moved:
+                continue
+            subject = subject_of(rule.trigger, event, self.town, turn.now)
+            if subject is None or not self._when(turn, rule, event):
+                continue
+            if rule.ends:
+                self._end_zones(turn, rule.scenario.scenario, event, subject.zones, "all_clear")
+            else:
+                self._start(turn, rule, event, subject, key)
+
+    def _refer(self, turn: Turn, event: Event, key: str, refers: Sequence[str]) -> set[str]:
+        """Update and Cancel: the runs of the alerts referred to are moved or ended; their scenarios' codes."""
+        can = ceiling(event)
+        for each in refers:
+            before = turn.replaced.get(each)
+            if before is None or RANK[before.mode] < RANK[can]:
+                turn.write("replaced")[each] = Replaced(event.at, can, turn.now + FORGET_ALERT)
+        moved = set()
+        for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
+            if not set(refers) & set(run.alerts) or key in run.alerts or RANK[run.mode] > RANK[can]:
+                continue
+            if run.phase == "ending" or event.at <= run.last_at:
+                moved.add(run.scenario) if event.at <= run.last_at else None
+                continue
+            subject = None
+            if event.body["msgType"] == "Update":
+                subject = self._meant(turn, run.scenario, event)
+            if subject is not None and least(self.scenarios[run.scenario].mode, can) == run.mode:
+                self._move(turn, run, event, key, subject)
+                moved.add(run.scenario)
+            elif event.body["msgType"] == "Cancel":
+                self._end(turn, run, "cancelled", event)
+            else:
+                self._end(turn, run, "all_clear" if _says_all_clear(event) else "updated", event)
+        return moved
+
+    def _meant(self, turn: Turn, scenario: str, event: Event) -> Subject | None:
+        for rule in self._rules.get("alert", ()):
+            if rule.scenario.scenario == scenario and not rule.ends:
+                subject = subject_of(rule.trigger, event, self.town, turn.now)
+                if subject is not None and self._when(turn, rule, event):
+                    return subject
+        return None
+
+    def _move(self, turn: Turn, run: Run, event: Event, key: str, subject: Subject) -> None:
+        """An Update: zones that are new begin, zones that are no longer named end, the rest holds until the new end."""
+        scenario = self.scenarios[run.scenario]
+        left = tuple(zone for zone in run.zones if zone not in subject.zones)
+        run = replace(
+            run,
+            zones=subject.zones,
+            last_at=event.at,
+            alerts=(*run.alerts, key),
+            restricted=subject.restricted,
+            fields=subject.fields,
+            body=event.body,
+            expires_at=subject.expires,
+        )
+        if run.phase == "active":
+            run = self._with_end(run, scenario, turn.now)
+            cause_of = {"event_kind": event.kind, "event_key": event.key}
+            for index, step in enumerate(scenario.steps):
+                if any(todo.index == index for todo in run.todo):
+                    continue
+                name = name_of(index, step)
+                run = self._begin(turn, run, index, step, name, cause_of, subject.zones)
+            run = _let_go(run, left, "moved", turn.now)
+            turn.freed = True
+        self._settle(turn, turn.put(run))
+
+    def _button(self, turn: Turn, event: Event) -> None:
+        press, code = event.body.get("press"), str(event.body.get("scenario"))
+        scenario = self.scenarios.get(code)
+        if press in ("all_clear", "stop") and not (scenario and _ends_others(scenario)):
+            reason = "all_clear" if press == "all_clear" else "stopped"
+            self._end_zones(turn, code, event, pressed_zones(event), reason)
+        elif press == "confirm":
+            self._confirm(turn, code, event)
+        elif scenario is not None and press in ("start", "drill", "all_clear"):
+            for rule in self._rules.get("button", ()):
+                if rule.scenario is scenario and not rule.ends:
+                    self._press(turn, rule, event)
+                    return
+            if press == "drill":
+                self._press(turn, Rule(scenario, 0, ButtonTrigger(on="button"), False), event)
+
+    def _press(self, turn: Turn, rule: Rule, event: Event) -> None:
+        subject = subject_of(rule.trigger, event, self.town, turn.now)
+        if subject is not None and self._when(turn, rule, event):
+            self._start(turn, rule, event, subject)
+
+    def _confirm(self, turn: Turn, code: str, event: Event) -> None:
+        wanted, zones = event.body.get("run_id"), set(pressed_zones(event))
+        for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
+            if run.scenario != code or run.phase != "waiting" or (wanted and run.run_id != wanted):
+                continue
+            if zones and run.zones and not zones & set(run.zones):
+                continue
+            if self.confirms(run, event):
+                self._activate(turn, replace(run, people=(*run.people, str(event.by))), turn.now)
+
+    def confirms(self, run: Run, event: Event) -> bool:
+        """Whether this press confirms the run: a known person, not the one who pressed start, and trusted enough."""
+        return bool(event.by) and event.by not in run.people and RANK[ceiling(event)] >= RANK[run.mode]
+
+    def _value(self, turn: Turn, event: Event) -> None:
+        """A message of the city state: remembered where a condition looks at it; thresholds begin, end, or count."""
+        feed, entity = event.body.get("feed"), event.body.get("entity")
+        for name in self._watched:
+            if name.startswith(f"{feed}/{entity}/"):
+                value = event.body.get(name.rsplit("/", 1)[1])
+                if turn.values.get(name) != value:
+                    turn.write("values")[name] = value
+        for rule in self._rules.get("state", ()):
+            subject = subject_of(rule.trigger, event, self.town, turn.now)
+            if subject is None:
+                continue
+            past = self._when(turn, rule, event)
+            if rule.ends:
+                if past:
+                    self._end_subject(turn, rule.scenario, event, subject)
+                continue
+            self._threshold(turn, rule, event, subject, past)
+
+    def _threshold(self, turn: Turn, rule: Rule, event: Event, subject: Subject, past: bool) -> None:
+        trigger = rule.trigger
+        assert isinstance(trigger, StateTrigger)
+        name = f"{rule.scenario.scenario}#{rule.index}/{subject.entity}"
+        since = turn.since.get(name)
+        if since is not None and (event.at, event.key) < (since.at, since.key):
+            return
+        if not past:
+            if since is not None:
+                del turn.write("since")[name]
+            return
+        if since is None:
+            due = turn.now + timedelta(seconds=trigger.for_s)
+            turn.write("since")[name] = Since(event.at, event.key, due, event.body, event.trust, event.zones)
+            self._thresholds(turn)
+
+    def _thresholds(self, turn: Turn) -> None:
+        """Thresholds that have been passed for long enough start their scenarios; each counts once."""
+        for name, since in sorted(turn.since.items()):
+            if since.due is None or since.due > turn.now:
+                continue
+            turn.write("since")[name] = replace(since, due=None)
+            code, _, rest = name.partition("#")
+            index = int(rest.partition("/")[0])
+            scenario = self.scenarios.get(code)
+            if scenario is None or index >= len(scenario.triggers):
+                continue
+            rule = Rule(scenario, index, scenario.triggers[index], False)
+            event = Event("state", since.key, since.at, since.body, since.zones, since.trust)  # type: ignore[arg-type]
+            subject = subject_of(rule.trigger, event, self.town, turn.now)
+            if subject is not None:
+                self._start(turn, rule, event, subject)
+
+    # Runs
+
+    def _when(self, turn: Turn, rule: Rule, event: Event) -> bool:
+        when = rule.trigger.when
+        return not when or all_hold(when, surroundings(event.body, turn.now, turn.values, self.town))
+
+    def _start(self, turn: Turn, rule: Rule, event: Event, subject: Subject, alert: str | None = None) -> None:
+        scenario = rule.scenario
+        mode = least(scenario.mode, ceiling(event))
+        name = _subject_name(scenario, subject)
+        if name is None:
+            return
+        open_run = self._open(turn, scenario.scenario, name, mode)
+        if open_run is not None:
+            self._again(turn, open_run, scenario, event)
+            return
+        run_id = _run_id(scenario.scenario, name, mode, event)
+        if run_id in turn.runs or self._is_over(turn, scenario.scenario, name, mode, event, alert):
+            return
+        if scenario.conditions and not all_hold(
+            scenario.conditions, surroundings(event.body, turn.now, turn.values, self.town)
+        ):
+            return
+        informs = event.trust == "none" and event.kind == "alert"
+        if informs and scenario.untrusted == "ignore":
+            return
+        run = Run(
+            run_id, scenario.scenario, self._versions[scenario.scenario], name, mode, "waiting", event.kind, event.key,
+            (event.key,), event.at, event.at, turn.now, subject.zones, subject.site_id, subject.device_id,
+            subject.fields, (alert,) if alert else (), subject.restricted,
+            scenario.guards_doors or _unlocks(scenario), (event.by,) if event.by else (),
+            expires_at=subject.expires, body=event.body,
+        )  # fmt: skip
+        if informs:
+            turn.effects.append(_unverified(run))
+        within = rule.trigger.confirm_within_s
+        if within is None or mode != "live":
+            self._activate(turn, run, turn.now)
+            return
+        run = replace(run, confirm_by=turn.now + timedelta(seconds=within))
+        turn.effects.append(
+            acting.notice(run, acting.cause_of(run, "confirm"), DUTY, "confirm_wanted", "critical", within_s=within)
+        )
+        turn.put(run)
+
+    def _open(self, turn: Turn, scenario: str, subject: str, mode: Mode) -> Run | None:
+        """The run that has this subject now, in this mode or in a higher one."""
+        for each, rank in RANK.items():
+            if rank >= RANK[mode]:
+                run_id = turn.open.get(slot_of(scenario, subject, each))
+                if run_id is not None:
+                    return turn.runs[run_id]  # type: ignore[no-any-return]
+        return None
+
+    def _is_over(self, turn: Turn, scenario: str, subject: str, mode: Mode, event: Event, alert: str | None) -> bool:
+        """Whether the event belongs to a run that has ended, or its subject rests for a while."""
+        for past in turn.past.values():
+            if past.scenario != scenario or RANK[past.mode] < RANK[mode]:
+                continue
+            if alert is not None and alert in past.alerts:
+                return True
+            if past.subject == subject:
+                if event.at <= past.last_at:
+                    return True
+                if past.cool_until is not None and turn.now < past.cool_until:
+                    return True
+        return alert is not None and any(
+            alert in run.alerts and run.scenario == scenario and RANK[run.mode] >= RANK[mode]
+            for run in turn.runs.values()
+        )
+
+    def _again(self, turn: Turn, run: Run, scenario: Scenario, event: Event) -> None:
+        """Another event of the same subject: the run goes on. One of the very moment of its start acts as the start."""
+        if event.key in run.keys or run.event_kind == "alert":
+            return
+        together = (
+            event.at == run.at
+            and run.event_kind == event.kind
+            and run.phase == "active"
+            and (run.mode == least(scenario.mode, ceiling(event)))
+        )
+        keys = (*run.keys, event.key)[-KEPT_KEYS:]
+        run = replace(run, keys=tuple(sorted(keys)) if together else keys, last_at=max(run.last_at, event.at))
+        if run.phase == "active" and scenario.timers.quiet_s is not None:
+            run = replace(run, quiet_at=turn.now + timedelta(seconds=scenario.timers.quiet_s))
+        if together:
+            run = replace(run, event_key=min(run.event_key, event.key))
+            as_start = {"event_kind": event.kind, "event_key": event.key}
+            for index, step in enumerate(scenario.steps):
+                if not step.after_s:
+                    run = self._begin(turn, run, index, step, name_of(index, step), as_start, run.zones, anew=True)
+        turn.put(run)
+
+    def _activate(self, turn: Turn, run: Run, now: datetime) -> None:
+        scenario = self.scenarios[run.scenario]
+        run = self._with_end(replace(run, phase="active", confirm_by=None, started_at=now), scenario, now)
+        if scenario.timers.quiet_s is not None:
+            run = replace(run, quiet_at=now + timedelta(seconds=scenario.timers.quiet_s))
+        for index, step in enumerate(scenario.steps):
+            if step.after_s:
+                run = replace(run, todo=(*run.todo, Todo(index, now + timedelta(seconds=step.after_s))))
+            else:
+                run = self._begin(turn, run, index, step, name_of(index, step), {}, run.zones)
+        turn.put(run)
+
+    def _begin(
+        self, turn: Turn, run: Run, index: int, step: Any, name: str, caused: dict[str, str], zones: Sequence[str],
+        anew: bool = False,
+    ) -> Run:  # fmt: skip
+        if isinstance(step, EndStep):
+            self._end_others(turn, run, step)
+            return run
+        before = run.holds
+        run = acting.begin(turn, run, self.town, index, step, name, acting.cause_of(run, name, **caused), zones)
+        return replace(run, holds=before) if anew else run
+
+    def _with_end(self, run: Run, scenario: Scenario, now: datetime) -> Run:
+        latest = run.started_at + timedelta(seconds=scenario.timers.max_hold_s)
+        if run.expires_at is not None and run.expires_at <= latest:
+            return replace(run, ends_at=run.expires_at, ends_why="expired")
+        return replace(run, ends_at=latest, ends_why="max_hold")
+
+    def _end_subject(self, turn: Turn, scenario: Scenario, event: Event, subject: Subject) -> None:
+        name = _subject_name(scenario, subject)
+        for mode, rank in RANK.items():
+            run_id = turn.open.get(slot_of(scenario.scenario, name or "", mode))
+            if run_id is not None and rank <= RANK[ceiling(event)] and turn.runs[run_id].last_at < event.at:
+                self._end(turn, turn.runs[run_id], "ended", event)
+
+    def _end_zones(self, turn: Turn, code: str, event: Event, zones: Sequence[str], reason: str) -> None:
+        """Ends a scenario's runs in the zones (none: everywhere); a run that has others goes on there."""
+        wanted = event.body.get("run_id") if event.kind == "button" else None
+        for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
+            if run.scenario != code or run.phase == "ending" or not _started_before(run, event):
+                continue
+            if RANK[run.mode] > RANK[ceiling(event)] or (wanted and run.run_id != wanted):
+                continue
+            self._release(turn, run, zones, reason, event)
+
+    def _end_others(self, turn: Turn, ender: Run, step: EndStep) -> None:
+        for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
+            if run.scenario in step.scenarios and run.phase != "ending" and run.at < ender.at:
+                if RANK[run.mode] <= RANK[ender.mode]:
+                    self._release(turn, run, ender.zones, "all_clear", None)
+
+    def _release(self, turn: Turn, run: Run, zones: Sequence[str], reason: str, event: Event | None) -> None:
+        left = tuple(zone for zone in run.zones if zone not in zones) if zones else ()
+        if not left:
+            self._end(turn, run, reason, event)
+        elif len(left) < len(run.zones):
+            gone = tuple(zone for zone in run.zones if zone in zones)
+            run = _let_go(replace(run, zones=left), gone, reason, turn.now)
+            turn.freed = True
+            self._settle(turn, turn.put(run))
+
+    def _end(self, turn: Turn, run: Run, reason: str, event: Event | None = None) -> None:
+        """Ends a run: what it held is owed now or later, what it opened is closed, people are told."""
+        was_active = run.phase == "active"
+        run = replace(
+            run, phase="ending", ended_at=turn.now, ended_why=reason, todo=(), confirm_by=None, quiet_at=None,
+            last_at=max(run.last_at, event.at) if event is not None and event.kind != "button" else run.last_at,
+        )  # fmt: skip
+        run = _let_go(run, None, reason, turn.now)
+        scenario = self.scenarios.get(run.scenario)
+        if was_active and scenario is not None:
+            self._closing(turn, run, scenario)
+        elif not was_active and run.mode == "live":
+            turn.effects.append(
+                acting.notice(run, acting.cause_of(run, "confirm_end"), DUTY, "not_confirmed", "major", reason=reason)
+            )
+        turn.freed = True
+        self._settle(turn, turn.put(run))
+
+    def _closing(self, turn: Turn, run: Run, scenario: Scenario) -> None:
+        for index, step in enumerate(scenario.steps):
+            name = name_of(index, step)
+            cause = acting.cause_of(run, f"{name}_end")
+            if isinstance(step, CapStep) and name in dict(run.published):
+                acting.publish(turn, run, step, name, cause, "Cancel")
+            elif isinstance(step, IncidentStep) and name in run.incidents:
+                turn.effects.append(acting.incident(run, cause, step, turn.now, "closed"))
+        for index, ending in enumerate(scenario.at_end):
+            name = name_of(index, ending, "end_")
+            cause = acting.cause_of(run, name)
+            told = replace(run, fields={**run.fields, "reason": run.ended_why})
+            acting.begin(turn, told, self.town, len(scenario.steps) + index, ending, name, cause, run.zones)
+
+    # Time
+
+    def _time(self, turn: Turn) -> None:
+        """Everything that is due by now, in order of its time."""
+        for _ in range(10_000):
+            due = [run for run in turn.runs.values() if run.due_at is not None and run.due_at <= turn.now]
+            if not due:
+                break
+            self._tick(turn, min(due, key=lambda run: (run.due_at, run.run_id)))
+        self._thresholds(turn)
+        self._schedule(turn)
+        self._prune(turn)
+
+    def _tick(self, turn: Turn, run: Run) -> None:
+        now = turn.now
+        if run.phase == "waiting":
+            self._end(turn, run, "expired" if run.expires_at and run.expires_at <= now else "unconfirmed")
+        elif run.phase == "ending":
+            self._settle(turn, run)
+        elif run.ends_at is not None and run.ends_at <= now:
+            self._end(turn, run, run.ends_why)
+        elif run.quiet_at is not None and run.quiet_at <= now:
+            self._end(turn, run, "quiet")
+        else:
+            self._due_steps(turn, run)
+
+    def _due_steps(self, turn: Turn, run: Run) -> None:
+        scenario = self.scenarios.get(run.scenario)
+        later = tuple(todo for todo in run.todo if todo.at > turn.now)
+        now = [todo for todo in run.todo if todo.at <= turn.now]
+        run = replace(run, todo=later)
+        if scenario is not None:
+            for todo in now:
+                step = scenario.steps[todo.index] if todo.index < len(scenario.steps) else None
+                if step is not None:
+                    run = self._begin(turn, run, todo.index, step, name_of(todo.index, step), {}, run.zones)
+        run = replace(run, holds=tuple(self._repeat(turn, run, hold) for hold in run.holds))
+        self._settle(turn, turn.put(run))
+
+    def _repeat(self, turn: Turn, run: Run, hold: Hold) -> Hold:
+        """The lease is kept alive: the same command under a new id, until a later time."""
+        if hold.repeat_at is None or hold.repeat_at > turn.now or hold.due is not None:
+            return hold
+        scenario = self.scenarios.get(run.scenario)
+        step = scenario.steps[hold.index] if scenario and hold.index < len(scenario.steps) else None
+        if not isinstance(step, CommandStep | ShowStep) or step.repeat_s is None:
+            return replace(hold, repeat_at=None)
+        text = acting.shown_text(step, run) if isinstance(step, ShowStep) else None
+        target = acting.Target(hold.zone_id, hold.device_id, hold.kinds)
+        cause = acting.cause_of(run, hold.step)
+        turn.effects.append(acting.command(run, step, target, cause, hold.n + 1, turn.now, text))
+        return replace(hold, n=hold.n + 1, repeat_at=turn.now + timedelta(seconds=step.repeat_s))
+
+    def _settle_all(self, turn: Turn) -> None:
+        for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
+            if any(hold.due is not None and hold.due <= turn.now for hold in run.holds):
+                self._settle(turn, run)
+
+    def _settle(self, turn: Turn, run: Run) -> None:
+        """Ends what is due and free; what another run holds waits until that lets go."""
+        kept = []
+        for hold in run.holds:
+            if hold.due is None or hold.due > turn.now or self._is_held(turn, run, hold):
+                kept.append(hold)
+            else:
+                turn.effects.append(acting.end_command(run, hold, turn.now))
+        run = turn.put(replace(run, holds=tuple(kept), settled_at=turn.now))
+        if run.phase == "ending" and not kept:
+            turn.drop(run, self._past(run, turn.now))
+
+    def _is_held(self, turn: Turn, run: Run, hold: Hold) -> bool:
+        zone = hold.zone_id or self._zone_of(hold.device_id)
+        for other in turn.runs.values():
+            if other.phase == "ending" or other.mode == "shadow":
+                continue
+            if hold.end_action == "lock" and other.guards and zone in other.zones and other.run_id != run.run_id:
+                return True
+            if any(self._overlap(hold, each) for each in other.holds if each.due is None):
+                return True
+        return False
+
+    def _overlap(self, hold: Hold, other: Hold) -> bool:
+        """Whether the two are about a device in common."""
+        if hold.device_id and other.device_id:
+            return hold.device_id == other.device_id
+        zone = hold.zone_id or self._zone_of(hold.device_id)
+        other_zone = other.zone_id or self._zone_of(other.device_id)
+        return zone == other_zone and bool(set(self._kinds_of(hold)) & set(self._kinds_of(other)))
+
+    def _zone_of(self, device_id: str | None) -> str | None:
+        device = self.town.devices.get(device_id or "")
+        return device.zone_id if device else None
+
+    def _kinds_of(self, hold: Hold) -> tuple[str, ...]:
+        device = self.town.devices.get(hold.device_id or "")
+        return (device.kind,) if device else hold.kinds
+
+    def _past(self, run: Run, now: datetime) -> Past:
+        scenario = self.scenarios.get(run.scenario)
+        cool = scenario.timers.cooldown_s if scenario else None
+        forget = now + (FORGET_ALERT if run.event_kind == "alert" else FORGET)
+        if run.expires_at is not None:
+            forget = max(forget, run.expires_at)
+        cool_until = now + timedelta(seconds=cool) if cool else None
+        if cool_until is not None:
+            forget = max(forget, cool_until)
+        return Past(
+            run.run_id, run.scenario, run.subject, run.mode, run.alerts, run.last_at, run.ended_at or now,
+            run.ended_why or "ended", cool_until, forget,
+        )  # fmt: skip
+
+    def _prune(self, turn: Turn) -> None:
+        for part in ("past", "replaced"):
+            old = [name for name, one in getattr(turn, part).items() if one.forget_at <= turn.now]
+            for name in old:
+                del turn.write(part)[name]
+
+    def _schedule(self, turn: Turn) -> None:
+        """Times of the scenarios' own: those that have come start them; the next ones are noted."""
+        wanted = {
+            f"{rule.scenario.scenario}#{rule.index}": rule for rule in self._rules.get("schedule", ()) if not rule.ends
+        }
+        for name in [name for name in turn.schedule if name not in wanted]:
+            del turn.write("schedule")[name]
+        for name, rule in wanted.items():
+            trigger = rule.trigger
+            assert isinstance(trigger, ScheduleTrigger)
+            at = turn.schedule.get(name)
+            if at is not None and at > turn.now:
+                continue
+            turn.write("schedule")[name] = timetable.after(trigger, turn.now, self.town.timezone)
+            if at is not None:
+                event = Event("schedule", f"{rule.scenario.scenario}@{at.isoformat()}", at, trust="verified")
+                subject = subject_of(trigger, event, self.town, turn.now)
+                if subject is not None and self._when(turn, rule, event):
+                    self._start(turn, rule, event, subject)
+
+
+def _subject_name(scenario: Scenario, subject: Subject) -> str | None:
+    if scenario.per == "city":
+        return "city"
+    if scenario.per == "site":
+        return f"site:{subject.site_id}" if subject.site_id else None
+    return subject.entity
+
+
+def _run_id(scenario: str, subject: str, mode: Mode, event: Event) -> str:
+    return sha256("\x1f".join((scenario, subject, mode, event.at.isoformat())).encode()).hexdigest()[:20]
+
+
+def _let_go(run: Run, zones: Sequence[str] | None, reason: str, now: datetime) -> Run:
+    """Holds in these zones (None: all) are owed their end, or are over where the reason calls for none."""
+    kept = []
+    for hold in run.holds:
+        if hold.due is not None or (zones is not None and hold.zone_id not in zones):
+            kept.append(hold)
+        elif hold.end_action is not None and (not hold.end_on or reason in hold.end_on):
+            kept.append(replace(hold, due=now + timedelta(seconds=hold.end_after_s), repeat_at=None))
+    return replace(run, holds=tuple(kept))
+
+
+def _started_before(run: Run, event: Event) -> bool:
+    return run.at < event.at
+
+
+def _unlocks(scenario: Scenario) -> bool:
+    return any(isinstance(step, CommandStep) and step.action == "unlock" for step in scenario.steps)
+
+
+def _ends_others(scenario: Scenario) -> bool:
+    return any(isinstance(step, EndStep) for step in scenario.steps)
+
+
+def _says_all_clear(event: Event) -> bool:
+    return any("AllClear" in (info.get("responseType") or ()) for info in event.body.get("info") or ())
+
+
+def _unverified(run: Run) -> NotifyPeople:
+    """An alert that nobody vouches for moves nothing; the duty officer hears of it, in earnest."""
+    told = replace(run, mode="live")
+    notice = acting.notice(told, acting.cause_of(run, "unverified"), DUTY, "unverified_alert", "critical")
+    return replace(notice, effect_id=effect_id(notice.cause, DUTY), fields={**notice.fields, "mode": "shadow"})
