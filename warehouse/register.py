@@ -25,12 +25,15 @@ COLUMNS = {
     "address": "VARCHAR",
     "latitude": "DOUBLE",
     "longitude": "DOUBLE",
+    "actions": "VARCHAR",
     "is_registered": "BOOLEAN",
 }
 
 
 def device_rows(settings: Settings) -> list[tuple[Any, ...]]:
-    """One row a device of the city's folder, in the order of COLUMNS; house and address through its site."""
+    """One row a device of the city's folder, in the order of COLUMNS; house and address through its site, actions with
+
+    spaces between them."""
     city = load_city(settings)
     houses = {each.properties.building_id: each.properties.address for each in features(city, "buildings")}
     sites = {each.properties.site_id: each.properties.building_id for each in features(city, "sites")}
@@ -41,7 +44,8 @@ def device_rows(settings: Settings) -> list[tuple[Any, ...]]:
         rows.append(
             (
                 device.device_id, device.kind, device.name_ru, device.name_en, device.zone_id, device.site_id, house,
-                houses.get(house) if house else None, each.latitude, each.longitude, True,
+                houses.get(house) if house else None, each.latitude, each.longitude,
+                " ".join(device.actions), True,
             )
         )  # fmt: skip
     return rows

@@ -10,6 +10,7 @@
         {"code": "ingest_outcome", "origin": "platform", "owner": "platform", "freshness_s": 0, "entity": "outcome_id", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "ledger_entry", "origin": "platform", "owner": "situation_centre", "freshness_s": 0, "entity": "entity", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "meter_reading", "origin": "device", "owner": "housing", "freshness_s": 7200, "entity": "meter_id", "under_pseudonym": true, "boot": "boot_id", "counter": "sequence"},
+        {"code": "notice_delivery", "origin": "platform", "owner": "situation_centre", "freshness_s": 0, "entity": "notice_id", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "quarantine", "origin": "platform", "owner": "platform", "freshness_s": 0, "entity": "quarantine_id", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "scada_reading", "origin": "device", "owner": "water", "freshness_s": 900, "entity": "sensor_id", "under_pseudonym": false, "boot": "boot_id", "counter": "sequence"},
         {"code": "trip_update", "origin": "service", "owner": "transit", "freshness_s": 300, "entity": "trip_id", "under_pseudonym": false, "boot": none, "counter": none},

@@ -18,7 +18,7 @@ with commands as (
 runs as (
     select {{ local_day('started_at') }} as day, count(last_answer_ms) as runs, max(last_answer_ms) / 1000 as last_s
     from {{ ref('mart_scenario_run') }}
-    where doors_expected > 0 and mode in ('live', 'drill')
+    where doors > 0 and mode in ('live', 'drill')
     group by all
 ),
 

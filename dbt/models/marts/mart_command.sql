@@ -23,17 +23,38 @@ commands as (
     group by command_id
 ),
 
--- whom a command reached for: those that the reflex process counted on, one device that it names, who answered anyway
-expected as (
-    select command_id, unnest(from_json(json_extract(detail, '$.expected'), '["varchar"]')) as device_id
-    from commands
-    where json_valid(detail) and json_type(detail, '$.expected') = 'ARRAY'
-    union
-    select command_id, substr(target, 8) from commands where target like 'device:%'
-    union
-    select command_id, device_id from lines
+-- who answered, or is known not to have: once a command has expired that is everybody
+spoken as (
+    select distinct command_id, device_id
+    from lines
     where command_id is not null and device_id is not null
         and kind in ('acked', 'refused', 'failed', 'expired', 'retried', 'escalated')
+),
+
+-- while it is open, the register says who is still expected (as the reflex process does: zone, kinds, action)
+still_open as (
+    select commands.*, json_extract_string(detail, '$.effect.target.kinds') as kinds
+    from commands
+    where mode in ('live', 'drill') and json_valid(detail)
+        and cast(json_extract(detail, '$.expected') as bigint)
+            > (select count(*) from spoken where spoken.command_id = commands.command_id)
+),
+
+expected as (
+    select command_id, device_id from spoken
+    union
+    select still_open.command_id, device.device_id
+    from still_open
+    inner join {{ source('ops', 'device') }} as device
+        on device.is_registered
+        and list_contains(string_split(device.actions, ' '), still_open.action)
+        and (
+            still_open.target = 'device:' || device.device_id
+            or (
+                still_open.target = 'zone:' || device.zone_id
+                and (coalesce(still_open.kinds, '[]') = '[]' or contains(still_open.kinds, '"' || device.kind || '"'))
+            )
+        )
 ),
 
 -- the answer that counts: the first that did it, else the first of any kind
@@ -58,7 +79,7 @@ handling as (
 
 -- what a device's sensor said between this command and the next one to the same device
 sensed as (
-    select device_id, written_at, coalesce(json_extract_string(detail, '$.state'), reason) as state
+    select device_id, written_at, reason as state
     from lines
     where kind = 'sensed' and device_id is not null
 ),

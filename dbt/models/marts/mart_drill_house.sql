@@ -10,12 +10,24 @@ with doors as (
     where kind = 'door' and is_registered
 ),
 
-drills as (
-    select device_id, run_id, commanded_at, result
+asked as (
+    select device_id, run_id, action, commanded_at, result
     from {{ ref('mart_command') }}
     where mode = 'drill' and device_kind = 'door'
-    -- a drill may lock again: the command that reached the door first is the drill
-    qualify row_number() over (partition by device_id, run_id order by commanded_at, command_id) = 1
+),
+
+-- a drill repeats, and locks again: what the door was first asked for is the drill
+drills as (
+    select
+        device_id,
+        run_id,
+        min(commanded_at) as commanded_at,
+        coalesce(bool_or(result = 'would_do'), false) as is_answered
+    from asked
+    inner join (
+        select device_id, run_id, arg_min(action, commanded_at) as action from asked group by device_id, run_id
+    ) as first_asked using (device_id, run_id, action)
+    group by device_id, run_id
 ),
 
 last_drill as (
@@ -36,10 +48,10 @@ select
     min(doors.zone_id) as zone_id,
     count(*) as doors,
     count(last_drill.run_id) as doors_drilled,
-    count(*) filter (last_drill.result = 'would_do') as doors_answered,
+    count(*) filter (last_drill.is_answered) as doors_answered,
     -- no drill yet means not known, never zero
     case when count(last_drill.run_id) > 0
-        then count(*) filter (last_drill.result = 'would_do') / count(last_drill.run_id) end as answered_share,
+        then count(*) filter (last_drill.is_answered) / count(last_drill.run_id) end as answered_share,
     max(last_drill.commanded_at) as last_drill_at,
     max(ever.last_answer_at) as last_answer_at,
     {{ seconds_between('max(ever.last_answer_at)', as_of()) }} / 86400 as last_answer_age_days

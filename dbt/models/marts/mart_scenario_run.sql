@@ -17,12 +17,18 @@ runs as (
         max(written_at) as last_line_at,
         count(distinct command_id) filter (kind = 'created') as commands,
         count(*) filter (kind = 'notified') as notices,
-        count(*) filter (kind = 'escalated') as escalated
+        count(*) filter (kind = 'escalated') as escalated,
+        -- the process itself did not send them: a broker where anybody may publish moves no door
+        count(*) filter (kind = 'refused' and device_id is null) as not_sent
     from lines
     group by run_id
 ),
 
--- a run unlocks and locks again: each device counts once a command
+asked as (
+    select * from {{ ref('mart_command') }} where mode in ('live', 'drill')
+),
+
+-- each device counts once a command: a run repeats its commands, and locks again what it unlocked
 answered as (
     select
         run_id,
@@ -31,14 +37,30 @@ answered as (
         count(*) filter (result = 'refused') as refused,
         count(*) filter (result = 'failed') as failed,
         count(*) filter (result is null) as silent,
-        count(*) filter (device_kind = 'door') as doors_expected,
-        count(*) filter (device_kind = 'door' and result in ('done', 'would_do')) as doors_answered,
         quantile_cont(answer_ms, 0.5) as p50_ms,
         quantile_cont(answer_ms, 0.99) as p99_ms,
         max(answer_ms) as last_answer_ms
-    from {{ ref('mart_command') }}
-    where mode in ('live', 'drill')
+    from asked
     group by run_id
+),
+
+-- a door counts once a run: whether it did what it was first asked for, at whichever repetition
+first_asked as (
+    select run_id, device_id, arg_min(action, commanded_at) as action
+    from asked
+    where device_kind = 'door'
+    group by run_id, device_id
+),
+
+each_door as (
+    select run_id, device_id, coalesce(bool_or(result in ('done', 'would_do')), false) as is_answered
+    from asked
+    inner join first_asked using (run_id, device_id, action)
+    group by run_id, device_id
+),
+
+doors as (
+    select run_id, count(*) as doors, count(*) filter (is_answered) as doors_answered from each_door group by run_id
 )
 
 select
@@ -57,12 +79,14 @@ select
     coalesce(answered.refused, 0) as refused,
     coalesce(answered.failed, 0) as failed,
     coalesce(answered.silent, 0) as silent,
-    coalesce(answered.doors_expected, 0) as doors_expected,
-    coalesce(answered.doors_answered, 0) as doors_answered,
+    coalesce(doors.doors, 0) as doors,
+    coalesce(doors.doors_answered, 0) as doors_answered,
     answered.p50_ms,
     answered.p99_ms,
     answered.last_answer_ms,
     runs.notices,
-    runs.escalated
+    runs.escalated,
+    runs.not_sent
 from runs
 left join answered using (run_id)
+left join doors using (run_id)
