@@ -1,7 +1,7 @@
 """Texts of notices: `templates/<name>.toml`, one file a template, Russian and English in each.
 
-A placeholder is {name} of the effect's fields; one that is not there shows as a dash, and a line of nothing but such is left out,
-because half a notice is better than none. Values are data: a brace in an alert's headline is printed, never filled.
+A placeholder is {name} of the effect's fields; one that is not there shows as a dash, and a line of nothing but such
+is left out: half a notice is better than none. Values are data: a brace in a headline is printed, never filled.
 """
 
 from __future__ import annotations
