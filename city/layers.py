@@ -92,7 +92,7 @@ class Device(_Properties):
     """One point per device that watches, measures or acts."""
 
     device_id: Id
-    kind: Literal["camera", "lamp", "door", "siren", "display", "scada"]
+    kind: Literal["camera", "lamp", "door", "siren", "display", "scada", "radar"]
     name_ru: Title
     name_en: Title
     zone_id: Id

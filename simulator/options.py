@@ -38,6 +38,7 @@ class Options(BaseSettings):
     deaf: Share = Field(default=0, description="Share of doors, lamps, sirens and displays that never answer")
 
     alert_status: Literal["Exercise", "Actual"] = Field(default="Exercise", description="CAP status of alerts")
+    alert_signed: bool = Field(default=True, description="CAP alerts bear the demo certificate's signature")
     critical_alert_s: float | None = Field(default=20, ge=0, description="A critical alert so long after the start")
     leak_zone: str | None = Field(default="dma-2", description="Area where a main bursts the night before the start")
     leak_m3_h: float = Field(default=3.5, ge=0, le=1_000, description="How much it loses, m3/h")

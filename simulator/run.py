@@ -26,6 +26,7 @@ from simulator.memory import Memory, recall, remember
 from simulator.options import Options
 from simulator.outbox import Outbox
 from simulator.speak.broker import Broker
+from simulator.speak.cap_sign import CapSigner
 from simulator.speak.devices import Devices
 from simulator.speak.web import Web, World
 from simulator.truth import Truth, truth_path
@@ -160,6 +161,7 @@ class Simulator:
             fleet=self._fleet,
             complaints=Complaints(self._city, options.seed),
             alerts=Alerts(self._city, options.seed, options.alert_status, critical),
+            sign=CapSigner(self._settings.home).sign if options.alert_signed else bytes,
         )
 
     def _make_sources(self) -> list[Source]:

@@ -5,6 +5,7 @@ Not thread-safe; the Runner holds a lock around it.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,6 @@ from actuation.reflex.journal import milliseconds, moment
 from actuation.reflex.register import Register
 from actuation.reflex.shapes import CommandRow, DeviceRow
 from actuation.scenario.effect import CommandDevices
-from bisect import insort
 
 KEEP_MS = 7 * 86_400_000
 """Ended commands are remembered so long; older ones are in the lake."""

@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from actuation.keys import KeyRing
 from actuation.ledger import NewEntry
 from actuation.reflex import journal
 from actuation.reflex.bodies import Bodies
 from actuation.reflex.book import Book, Command
 from actuation.reflex.runs import RunBook
+from actuation.scenario.effect import CommandDevices, Effect
+from actuation.scenario.event import Event
 from actuation.scenario.program import Program
 from actuation.scenario.state import EngineState
 from actuation.scenario.turn import PARTS
-from actuation.scenario.effect import CommandDevices, Effect
-from actuation.scenario.event import Event
 from actuation.topics import control_topic
 from actuation.wire.answer import Answer, Sensed
 from ingest.contracts.ledger_entry import LedgerEntry
@@ -188,14 +190,16 @@ class Core:
     def retry(self, command: Command, device_ids: Sequence[str], by: str, now: datetime, batch: Batch) -> int:
         """The same command under a new number. Devices that have done it answer again and move nothing."""
         command.seq = self._number()
-        detail = journal.orjson.dumps({"seq": command.seq}).decode()
+        detail = orjson.dumps({"seq": command.seq}).decode()
         for device_id in device_ids:
             batch.entries.append(self._line("retried", command, now, device_id=device_id, by=by, detail=detail))
         batch.outgoing.append(self.signed(command))
         return command.seq
 
-    def escalate(self, command: Command, device_ids: Sequence[str], by: str, to: str, now: datetime, batch: Batch) -> None:
-        detail = journal.orjson.dumps({"to": to}).decode()
+    def escalate(
+        self, command: Command, device_ids: Sequence[str], by: str, to: str, now: datetime, batch: Batch
+    ) -> None:
+        detail = orjson.dumps({"to": to}).decode()
         for device_id in device_ids:
             answer = command.answers.get(device_id)
             reason = (answer[1] if answer else None) or "silent"
@@ -272,7 +276,7 @@ class Core:
 
     def _replay_retried(self, entry: LedgerEntry) -> None:
         if (command := self._command_of(entry)) is not None:
-            command.seq = int(journal.orjson.loads(entry.detail or "{}")["seq"])
+            command.seq = int(orjson.loads(entry.detail or "{}")["seq"])
 
     def _replay_other(self, entry: LedgerEntry) -> None:
         """A state that was taken over from a holder with another ledger."""

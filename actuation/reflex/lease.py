@@ -78,6 +78,8 @@ class Lease:
         self._valid_until_s = 0.0
         self._connected = False
         self._looked_s: float | None = None
+        self.handed: dict[str, Any] | None = None
+        """What the last holder handed on: the state of its runs and commands."""
         self._stop = threading.Event()
         self._client = self._make()
         self._thread = threading.Thread(target=self._run, name="reflex-lease", daemon=True)
@@ -181,7 +183,8 @@ class Lease:
         if getattr(reason, "is_failure", reason != 0):
             log.warning("lease: the broker refuses us: %s", reason)
             return
-        client.subscribe([(self._topic, 1), (control_topic(self._settings.city, "lease", "will"), 1)])
+        city = self._settings.city
+        client.subscribe([(control_topic(city, "lease", who), 1) for who in ("state", "will", "reflex")])  # type: ignore[arg-type]
         with self._lock:
             self._connected = True
             self._looked_s = self._heard_s = time.monotonic()
@@ -195,7 +198,9 @@ class Lease:
         if said is None:
             log.warning("lease: a message on %s that is not ours was ignored", message.topic)
             return
-        if "died" in said:
+        if "state" in said:
+            self.handed = said
+        elif "died" in said:
             self._on_death(str(said["died"]))
         else:
             self._on_claim(said)
@@ -233,10 +238,13 @@ class Lease:
             return 0
 
     def _remember(self, epoch: int) -> None:
-        self._memory.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._memory.with_suffix(".new")
-        draft.write_text(json.dumps({"epoch": epoch}))
-        draft.replace(self._memory)
+        try:
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            draft = self._memory.with_suffix(".new")
+            draft.write_text(json.dumps({"epoch": epoch}))
+            draft.replace(self._memory)
+        except OSError as error:  # a full disk is no reason to let a city without reflexes
+            log.warning("lease: %s is not written: %s", self._memory, error)
 
 
 def command_number(epoch: int, number: int) -> int:

@@ -52,6 +52,7 @@ class Link:
         self._waiting: dict[int, tuple[str, bytes, bool]] = {}
         self._queue: list[tuple[int, str, bytes, bool]] = []
         self._heard_s = self._asked_s = 0.0
+        self._early: list[Message] = []
         self.connects = 0
 
     @property

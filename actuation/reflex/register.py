@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from actuation.scenario.effect import Target
+from city.contacts import load_contacts
 from city.geometry import features
 from city.layers import Device
 from city.profile import City
@@ -66,17 +66,18 @@ class Register:
         return not target.kinds or "door" in target.kinds
 
 
-def load_register(city: City, contacts: Mapping[str, str] | None = None) -> Register:
-    """From the layers devices, sites, buildings and zones of the city's folder. contacts: building_id → whom to call."""
+def load_register(city: City) -> Register:
+    """From the layers devices, sites, buildings and zones of the city's folder, and its contacts.toml."""
     buildings = {each.properties.building_id: each.properties for each in features(city, "buildings")}
     sites = {each.properties.site_id: each.properties for each in features(city, "sites")}
     zones = frozenset(each.properties.zone_id for each in features(city, "zones"))
-    contacts = contacts or {}
+    contacts = load_contacts(city.folder)
     places = {}
     for each in features(city, "devices"):
         device: Device = each.properties
         site = sites.get(device.site_id) if device.site_id else None
         building = buildings.get(site.building_id) if site is not None and site.building_id else None
+        contact = contacts.of(device_id=device.device_id, building_id=building.building_id if building else None)
         address = building.address if building is not None else (site.name_ru if site is not None else None)
         places[device.device_id] = Place(
             device.device_id,
@@ -86,10 +87,9 @@ def load_register(city: City, contacts: Mapping[str, str] | None = None) -> Regi
             device.name_en,
             device.site_id,
             address,
-            contacts.get(building.building_id) if building is not None else None,
+            str(contact) if contact is not None else None,
             each.latitude,
             each.longitude,
             tuple(device.actions),
         )
     return Register(places, zones)
-

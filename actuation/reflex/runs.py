@@ -16,7 +16,7 @@ class RunBook:
     """Follows the engine's state; to_json is part of the snapshot."""
 
     def __init__(self, program: Program) -> None:
-        self._titles = {each.scenario: (each.title.ru, each.title.en) for each in program.scenarios}
+        self._titles = {each.scenario: (each.title.ru, each.title.en) for each in program.scenarios.values()}
         self._rows: dict[str, RunRow] = {}
         self._seen: Any = None
 

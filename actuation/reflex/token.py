@@ -24,10 +24,7 @@ def read_token(settings: Settings) -> str:
         mode = path.stat().st_mode & 0o777
         text = path.read_text().strip()
     except OSError as error:
-        raise TokenError(
-            f"{path}: {error.strerror}; run `gorodok keys new`, or set GORODOK_REFLEX_TOKEN"
-        ) from error
+        raise TokenError(f"{path}: {error.strerror}; run `gorodok keys new`, or set GORODOK_REFLEX_TOKEN") from error
     if mode & 0o077:
         raise TokenError(f"{path} has mode {mode:o}: others can read the token; `chmod 600` it and make a new one")
     return text
-

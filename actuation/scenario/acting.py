@@ -31,6 +31,7 @@ from actuation.scenario.step import (
 )
 from actuation.scenario.town import Town
 from actuation.scenario.turn import Turn
+from city.layers import Action
 
 OFF = {"light_on": "light_off", "siren_on": "siren_off"}
 END_LASTS = timedelta(minutes=10)
@@ -96,8 +97,10 @@ def _command(
         at = next((i for i, hold in enumerate(holds) if _same(hold, index, target) and hold.due is None), None)
         hold = _hold(step, index, name, target, turn.now) if at is None else replace(holds[at], n=holds[at].n + 1)
         turn.effects.append(command(run, step, target, cause, hold.n, turn.now, text))
-        if at is None:
+        if at is None and (hold.end_action or hold.repeat_at):
             holds.append(hold)
+        elif at is None:
+            continue
         else:
             holds[at] = replace(hold, repeat_at=_again(step, turn.now))
     return replace(run, holds=tuple(holds))
@@ -106,7 +109,7 @@ def _command(
 def command(
     run: Run, step: CommandStep | ShowStep, target: Target, cause: Cause, n: int, now: datetime, text: str | None
 ) -> CommandDevices:
-    action = "show" if isinstance(step, ShowStep) else step.action
+    action: Action = "show" if isinstance(step, ShowStep) else step.action
     names = (target.zone_id or "", target.device_id or "", f"n{n}")
     return CommandDevices(
         effect_id(cause, *names), cause, run.mode, target, action, until(run, step, now), text,

@@ -149,9 +149,9 @@ def _incident(trigger: IncidentTrigger, event: Event, town: Town, now: datetime)
     if (trigger.severities and body.get("severity") not in trigger.severities) or _is_old(event, now, NEWEST_S):
         return None
     fields = {name: body[name] for name in ("incident_id", "kind", "subject", "title", "detail") if body.get(name)}
-    return Subject(
-        f"incident:{body.get('incident_id')}", _zones(event, town, None, str(body.get("subject"))), fields=fields
-    )
+    silent = body.get("kind") == "feed_silent"  # the same subject as a feed_silent event, so that one ends the other
+    entity = f"feed:{body.get('subject')}" if silent else f"incident:{body.get('incident_id')}"
+    return Subject(entity, _zones(event, town, None, str(body.get("subject"))), fields=fields)
 
 
 def _check(trigger: CheckTrigger, event: Event, town: Town, now: datetime) -> Subject | None:

@@ -59,6 +59,8 @@ class Scenario(Model):
         names += [name_of(index, step, "end_") for index, step in enumerate(self.at_end)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise at_key("steps.name", ", ".join(twice), "used twice: give each step a name of its own")
+        if self.per != "entity" and any(each.on == "alert" for each in self.triggers):
+            raise at_key("per", self.per, "each alert has a run of its own: leave `per` out, or the alert trigger")
         bare = [each.on for each in self.triggers if each.on not in COMMANDED and each.confirm_within_s is None]
         for index, step in enumerate(self.steps):
             if isinstance(step, CommandStep) and step.after_s >= self.timers.max_hold_s:
@@ -70,6 +72,6 @@ class Scenario(Model):
 
     @property
     def version(self) -> str:
-        """Short hash of the file's meaning: comments, order of keys and defaults that are written out change nothing."""
+        """Short hash of the file's meaning: comments, order of keys and defaults written out change nothing."""
         meaning = json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True, ensure_ascii=False)
         return sha256(meaning.encode()).hexdigest()[:12]

@@ -17,7 +17,7 @@ from typing import Any
 
 from actuation.scenario import acting, alerts, timetable
 from actuation.scenario.condition import watched
-from actuation.scenario.effect import Effect, Mode, NotifyPeople, effect_id
+from actuation.scenario.effect import CommandDevices, Effect, Mode, NotifyPeople, Target, effect_id
 from actuation.scenario.event import Event
 from actuation.scenario.matching import (
     RANK,
@@ -88,6 +88,10 @@ class Program:
 
     # What a runner calls
 
+    def begin(self, now: datetime) -> EngineState:
+        """The state of a city where nothing has happened yet; its schedules run from `now`."""
+        return self.step(EngineState(), Event("tick", "begin", now), now)[0]
+
     def next_due(self, state: EngineState) -> datetime | None:
         """When to feed a tick, should nothing happen before; None: time alone changes nothing."""
         if state.program != self.version:
@@ -146,9 +150,10 @@ class Program:
         if body.get("msgType") not in ("Alert", "Update", "Cancel") or alerts.parse_time(body.get("sent")) is None:
             return
         key, refers = alerts.key_of(body), [key for key, _ in alerts.references(body)]
-        moved = self._refer(turn, event, key, refers) if refers and body["msgType"] != "Alert" else set()
-        late = turn.replaced.get(key)
-        if body["msgType"] == "Cancel" or (late is not None and RANK[late.mode] >= RANK[ceiling(event)]):
+        changes = body["msgType"] != "Alert"
+        outdated = changes and any(self._is_replaced(turn, each, event) for each in refers)
+        moved = self._refer(turn, event, key, refers) if refers and changes and not outdated else set()
+        if body["msgType"] == "Cancel" or outdated or self._is_replaced(turn, key, event):
             return
         for rule in self._rules.get("alert", ()):
             if not rule.ends and rule.scenario.scenario in moved:
@@ -161,12 +166,17 @@ class Program:
             else:
                 self._start(turn, rule, event, subject, key)
 
+    def _is_replaced(self, turn: Turn, key: str, event: Event) -> bool:
+        """Whether a message later than this event took the place of the alert, and was trusted as much."""
+        by = turn.replaced.get(key)
+        return by is not None and by.by_sent > event.at and RANK[by.mode] >= RANK[ceiling(event)]
+
     def _refer(self, turn: Turn, event: Event, key: str, refers: Sequence[str]) -> set[str]:
         """Update and Cancel: the runs of the alerts referred to are moved or ended; their scenarios' codes."""
         can = ceiling(event)
         for each in refers:
             before = turn.replaced.get(each)
-            if before is None or RANK[before.mode] < RANK[can]:
+            if before is None or (RANK[before.mode], before.by_sent) < (RANK[can], event.at):
                 turn.write("replaced")[each] = Replaced(event.at, can, turn.now + FORGET_ALERT)
         moved = set()
         for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
@@ -364,19 +374,15 @@ class Program:
 
     def _is_over(self, turn: Turn, scenario: str, subject: str, mode: Mode, event: Event, alert: str | None) -> bool:
         """Whether the event belongs to a run that has ended, or its subject rests for a while."""
-        for past in turn.past.values():
-            if past.scenario != scenario or RANK[past.mode] < RANK[mode]:
-                continue
-            if alert is not None and alert in past.alerts:
+        for each, rank in RANK.items():
+            past = turn.past.get(slot_of(scenario, subject, each)) if rank >= RANK[mode] else None
+            if past is not None and (
+                event.at <= past.last_at or (past.cool_until is not None and turn.now < past.cool_until)
+            ):
                 return True
-            if past.subject == subject:
-                if event.at <= past.last_at:
-                    return True
-                if past.cool_until is not None and turn.now < past.cool_until:
-                    return True
         return alert is not None and any(
-            alert in run.alerts and run.scenario == scenario and RANK[run.mode] >= RANK[mode]
-            for run in turn.runs.values()
+            alert in one.alerts and one.scenario == scenario and RANK[one.mode] >= RANK[mode]
+            for one in (*turn.runs.values(), *turn.past.values())
         )
 
     def _again(self, turn: Turn, run: Run, scenario: Scenario, event: Event) -> None:
@@ -449,9 +455,9 @@ class Program:
 
     def _end_others(self, turn: Turn, ender: Run, step: EndStep) -> None:
         for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
-            if run.scenario in step.scenarios and run.phase != "ending" and run.at < ender.at:
-                if RANK[run.mode] <= RANK[ender.mode]:
-                    self._release(turn, run, ender.zones, "all_clear", None)
+            over = run.scenario in step.scenarios and run.phase != "ending" and run.at < ender.at
+            if over and RANK[run.mode] <= RANK[ender.mode]:
+                self._release(turn, run, ender.zones, "all_clear", None)
 
     def _release(self, turn: Turn, run: Run, zones: Sequence[str], reason: str, event: Event | None) -> None:
         left = tuple(zone for zone in run.zones if zone not in zones) if zones else ()
@@ -543,7 +549,7 @@ class Program:
         if not isinstance(step, CommandStep | ShowStep) or step.repeat_s is None:
             return replace(hold, repeat_at=None)
         text = acting.shown_text(step, run) if isinstance(step, ShowStep) else None
-        target = acting.Target(hold.zone_id, hold.device_id, hold.kinds)
+        target = Target(hold.zone_id, hold.device_id, hold.kinds)
         cause = acting.cause_of(run, hold.step)
         turn.effects.append(acting.command(run, step, target, cause, hold.n + 1, turn.now, text))
         return replace(hold, n=hold.n + 1, repeat_at=turn.now + timedelta(seconds=step.repeat_s))
@@ -557,24 +563,41 @@ class Program:
         """Ends what is due and free; what another run holds waits until that lets go."""
         kept = []
         for hold in run.holds:
-            if hold.due is None or hold.due > turn.now or self._is_held(turn, run, hold):
+            holder = None if hold.due is None or hold.due > turn.now else self._holder(turn, run, hold)
+            if hold.due is None or hold.due > turn.now:
                 kept.append(hold)
-            else:
+            elif holder is None:
                 turn.effects.append(acting.end_command(run, hold, turn.now))
+            else:
+                kept.append(self._stay_open(turn, run, hold, holder))
         run = turn.put(replace(run, holds=tuple(kept), settled_at=turn.now))
         if run.phase == "ending" and not kept:
             turn.drop(run, self._past(run, turn.now))
 
-    def _is_held(self, turn: Turn, run: Run, hold: Hold) -> bool:
+    def _holder(self, turn: Turn, run: Run, hold: Hold) -> Run | None:
+        """Another run that keeps this hold from ending: it holds the same devices, or guards the doors of the zone."""
         zone = hold.zone_id or self._zone_of(hold.device_id)
-        for other in turn.runs.values():
-            if other.phase == "ending" or other.mode == "shadow":
+        runs: dict[str, Run] = turn.runs
+        for _, other in sorted(runs.items()):
+            if other.phase == "ending" or other.mode == "shadow" or other.run_id == run.run_id:
                 continue
-            if hold.end_action == "lock" and other.guards and zone in other.zones and other.run_id != run.run_id:
-                return True
+            if hold.end_action == "lock" and other.guards and zone in other.zones:
+                return other
             if any(self._overlap(hold, each) for each in other.holds if each.due is None):
-                return True
-        return False
+                return other
+        return None
+
+    def _stay_open(self, turn: Turn, run: Run, hold: Hold, holder: Run) -> Hold:
+        """A door that would be locked now stays unlocked, whatever its policy, until the other run must end."""
+        first = run.settled_at is None or (hold.due is not None and hold.due > run.settled_at)
+        if not first or hold.end_action != "lock" or holder.ends_at is None:
+            return hold
+        cause = acting.cause_of(run, hold.step)
+        names = (hold.zone_id or "", hold.device_id or "", f"n{hold.n + 1}")
+        target = Target(hold.zone_id, hold.device_id, hold.kinds)
+        ends = holder.ends_at + timedelta(seconds=hold.end_after_s)
+        turn.effects.append(CommandDevices(effect_id(cause, *names), cause, run.mode, target, "unlock", ends))
+        return replace(hold, n=hold.n + 1)
 
     def _overlap(self, hold: Hold, other: Hold) -> bool:
         """Whether the two are about a device in common."""

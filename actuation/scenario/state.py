@@ -126,7 +126,7 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """runs by run_id; open: "scenario|subject|mode" → run_id of the run that holds it."""
+    """runs by run_id; open, past: "scenario|subject|mode" → run_id of the run that holds it, and the last that did."""
 
     now: datetime | None = None
     program: str = ""

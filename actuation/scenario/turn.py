@@ -72,7 +72,12 @@ class Turn:
         slot = slot_of(run.scenario, run.subject, run.mode)
         if self.open.get(slot) == run.run_id:
             del self.write("open")[slot]
-        self.write("past")[run.run_id] = past
+        old = [name for name, one in self.past.items() if one.forget_at <= self.now]
+        kept = self.write("past")
+        for name in old:
+            del kept[name]
+        if slot not in kept or kept[slot].last_at <= past.last_at:
+            kept[slot] = past
         self.freed = True
 
     def finish(self, program: str) -> tuple[EngineState, tuple[Effect, ...]]:

@@ -50,7 +50,13 @@ class _Line:
     client: ReflexClient | None = None
 
 
-@st.cache_resource(show_spinner=False)
+def _hang_up(line: _Line) -> None:
+    if line.client is not None:
+        line.client.close()
+    line.client, line.lines, line.kept = None, [], {}
+
+
+@st.cache_resource(show_spinner=False, on_release=_hang_up)
 def _line(home: str, port: int) -> _Line:
     return _Line()
 
@@ -118,7 +124,7 @@ def _kept(name: str, seconds: float, ask: Callable[[ReflexClient, _Line], Any]) 
             value = ask(line.client, line)
         except (ReflexAwayError, ReflexRefusedError, RuntimeError) as error:
             # a token or a ledger of the process before: the next look begins anew
-            line.client, line.lines, line.kept = None, [], {}
+            _hang_up(line)
             raise Trouble(
                 "reflex_refused" if isinstance(error, ReflexRefusedError) else "reflex_away", str(error)
             ) from None

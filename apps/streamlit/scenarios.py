@@ -42,7 +42,9 @@ def choices(folder: str) -> list[Choice]:
 
 
 def _choice(code: str, told: dict[str, Any]) -> Choice | None:
-    triggers = [one for one in _maps(told.get("triggers")) if one.get("on") == "button"]
+    triggers = [
+        one for one in _maps(told.get("triggers")) if one.get("on", one.get(True)) == "button"
+    ]  # YAML 1.1 reads on as true
     if not triggers:
         return None
     title = told.get("title")
@@ -54,5 +56,5 @@ def _choice(code: str, told: dict[str, Any]) -> Choice | None:
     )  # fmt: skip
 
 
-def _maps(value: Any) -> list[dict[str, Any]]:
+def _maps(value: Any) -> list[dict[Any, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

@@ -78,7 +78,9 @@ def subscribe(topics: Iterable[str], mid: int, level: int = 5, qos: int = 1) -> 
     return bytes((SUBSCRIBE,)) + length(len(body)) + body
 
 
-def publish(topic: str, payload: bytes, mid: int, level: int = 5, *, retain: bool = False, again: bool = False) -> bytes:
+def publish(
+    topic: str, payload: bytes, mid: int, level: int = 5, *, retain: bool = False, again: bool = False
+) -> bytes:
     """PUBLISH (3.3), QoS 1."""
     name = topic.encode()
     more = b"\x00" if level == 5 else b""

@@ -54,7 +54,15 @@ class World:
     """What the pages are made of."""
 
     def __init__(
-        self, city: City, options: Options, truth: Truth, *, fleet: Fleet | None, complaints: Complaints, alerts: Alerts
+        self,
+        city: City,
+        options: Options,
+        truth: Truth,
+        *,
+        fleet: Fleet | None,
+        complaints: Complaints,
+        alerts: Alerts,
+        sign: Callable[[bytes], bytes] = bytes,
     ) -> None:
         self._city = city
         self._options = options
@@ -62,6 +70,7 @@ class World:
         self._fleet = fleet
         self._complaints = complaints
         self._alerts = alerts
+        self._sign = sign
         self._feed = functools.lru_cache(maxsize=8)(self._feed_of)
 
     def page(self, path: str, query: dict[str, str], base: str) -> Page:
@@ -125,7 +134,7 @@ class World:
         for alert in alerts:
             if rest == f"{alert.identifier}.xml":
                 key = (alert.sender, alert.identifier, alert.sent)
-                return Page(cap.cap_xml(alert), "application/cap+xml", 200, alert.sent_s, "alert", [key])
+                return Page(self._sign(cap.cap_xml(alert)), "application/cap+xml", 200, alert.sent_s, "alert", [key])
         return _missing(f"/cap/{rest}")
 
 

@@ -11,7 +11,7 @@ from simulator.town.plan import Plan, Point
 WASTE_SITES = 12
 YARDS = 6
 CROSSINGS = ((2, 1), (2, 2), (2, 3), (1, 2), (3, 3), (4, 4))
-"""(row, column) of the street crossings that have a lamp and a camera."""
+"""(row, column) of the street crossings that have a lamp, a camera and a presence radar."""
 SHELTERS = ("school", "culture", "hospital", "sports")
 """Kinds of public buildings with a shelter; the first building of each."""
 DISPLAY_STOPS = ("s-01", "s-03", "s-06", "s-09")
@@ -127,6 +127,7 @@ def devices(sites: list[dict[str, Any]], stops: list[dict[str, Any]]) -> list[di
             features.append(_device(f"cam-{site_id}", "camera", ("Камера", "Camera"), mount))
         if kind == "crossing":
             features.append(_device(f"lamp-{site_id}", "lamp", ("Светильник", "Lamp"), mount))
+            features.append(_device(f"radar-{site_id}", "radar", ("Радар присутствия", "Presence radar"), mount))
         if kind == "shelter":
             features.append(_device(f"door-{site_id}", "door", ("Дверь", "Door"), mount))
     for stop in stops:

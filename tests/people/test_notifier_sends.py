@@ -1,4 +1,4 @@
-"""Notices on their way: Telegram's answers, drills, shadows, restarts, digests, rates; nobody waits and nothing is lost."""
+"""Notices on their way: Telegram's answers, drills, shadows, restarts, digests, rates; nothing is lost."""
 
 from __future__ import annotations
 

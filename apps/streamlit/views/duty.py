@@ -243,9 +243,9 @@ def _ask(picked: scenarios.Choice, zones: list[str]) -> None:
             ]
         )
         parts.caption(words("duty.second_person" if picked.second_person else "duty.at_once"))
-        if st.button(words("duty.start_yes"), type="primary", key="duty_start_yes"):
-            _press(picked.code, "start", zones)
-            st.rerun()
+        args = (picked.code, "start", zones)
+        if st.button(words("duty.start_yes"), type="primary", key="duty_start_yes", on_click=_press, args=args):
+            st.rerun()  # closes the question
 
     ask()
 

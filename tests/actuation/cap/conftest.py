@@ -13,6 +13,15 @@ import shapely
 from actuation.cap import Accepted, CapSource, SeenAlerts, Verdict, ZoneIndex, judge
 from tests.actuation.cap.signing import NOW, SENDER, Signer, signer
 
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    if not DATA.is_dir():
+        pytest.skip(f"real data are not here: {DATA}")
+    return DATA
+
 
 @pytest.fixture(scope="session")
 def zones() -> ZoneIndex:

@@ -1,0 +1,176 @@
+"""Does what is no command: notices, onward CAP, incidents, tasks. A thread; the millisecond path never waits for it.
+
+Each is a `created` line of the ledger before it is done. The cursor moves behind what is done, so that after a crash the
+rest is done from the ledger: at least once, and every one has an id that makes the repeat harmless.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import orjson
+
+from actuation.ledger import NewEntry, open_reader
+from actuation.people.notifier import Notifier
+from actuation.reflex import journal
+from actuation.reflex.bodies import Bodies, BodyLostError
+from actuation.reflex.core import utc_now
+from actuation.reflex.cursor import Cursor
+from actuation.scenario.effect import Effect, NotifyPeople, OpenTask, PublishCap, RaiseIncident
+from city.settings import Settings
+from ingest.broker.client import BrokerUnreachableError
+from ingest.contracts.notice_delivery import NoticeDelivery
+from ingest.publish import NotDeliveredError, Publisher
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 2.0
+POLL_S = 0.5
+PUBLISHER = "reflex"
+
+
+class CapOut(Protocol):
+    """Sends our own CAP alerts onward until they are accepted; durable by itself."""
+
+    def submit(self, effect: PublishCap) -> None: ...
+
+
+class EffectsWorker:
+    """note: appends lines to the ledger (the Runner's)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger_id: str,
+        bodies: Bodies,
+        notifier: Notifier | None,
+        cap_out: CapOut | None,
+        note: Callable[[Sequence[NewEntry]], None],
+    ) -> None:
+        self._settings, self._bodies, self._note = settings, bodies, note
+        self._notifier, self._cap_out = notifier, cap_out
+        folder = settings.ledger_path.parent
+        self._cursor = Cursor(folder / "effects.cursor", ledger_id)
+        self._told = Cursor(folder / "notices.cursor", "outbox")
+        self._queue: queue.Queue[tuple[int, Sequence[Effect]] | None] = queue.Queue()
+        self._publisher: Publisher | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reflex-effects", daemon=True)
+
+    def start(self) -> None:
+        self._queue.put((0, self._left_over()))
+        self._thread.start()
+
+    def submit(self, seq: int, effects: Sequence[Effect]) -> None:
+        """seq: the ledger's last line with them."""
+        self._queue.put((seq, tuple(effects)))
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._queue.put(None)
+        self._thread.join(15)
+        self._close_publisher()
+
+    def _left_over(self) -> list[Effect]:
+        """What an earlier process wrote into the ledger and did not do."""
+        found: list[Effect] = []
+        with open_reader(self._settings.ledger_path) as ledger:
+            since, self._from = self._cursor.seq, ledger.head()[0]
+            while lines := ledger.read(since):
+                since = lines[-1].seq
+                for line in lines:
+                    if line.kind == "created" and line.command_id is None:
+                        with contextlib.suppress(BodyLostError, KeyError, TypeError):
+                            found.append(journal.created_of(line, self._bodies)[0])
+        self._last = since
+        return found
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                taken = self._queue.get(timeout=POLL_S)
+            except queue.Empty:
+                self._deliveries()
+                continue
+            if taken is None:
+                break
+            seq, effects = taken
+            for effect in effects:
+                self._do_until_done(effect)
+            if not self._stop.is_set():
+                self._cursor.move(max(seq, self._last))
+            self._deliveries()
+
+    def _do_until_done(self, effect: Effect) -> None:
+        while not self._stop.is_set():
+            try:
+                self._do(effect)
+                return
+            except (BrokerUnreachableError, NotDeliveredError, OSError) as error:
+                self._close_publisher()
+                log.warning("effect %s waits: %s", effect.effect_id[:8], error)
+                self._stop.wait(AGAIN_S)
+            except Exception:
+                log.exception("effect %s (%s) cannot be done; it stays in the ledger", effect.effect_id, type(effect))
+                return
+
+    def _do(self, effect: Effect) -> None:
+        if isinstance(effect, NotifyPeople):
+            if self._notifier is not None:
+                self._notifier.submit(effect)
+        elif isinstance(effect, PublishCap):
+            if self._cap_out is not None and effect.mode != "shadow":
+                self._cap_out.submit(effect)
+        elif isinstance(effect, RaiseIncident) and effect.mode == "live":
+            self._publish("incident", orjson.dumps(effect.incident))
+        elif isinstance(effect, OpenTask) and effect.mode == "live":
+            self._publish("complaint", orjson.dumps(effect.complaint))
+
+    def _deliveries(self) -> None:
+        """Rows of the notices' outbox: to the lake as `notice_delivery`, and a line of the ledger each."""
+        if self._notifier is None:
+            return
+        try:
+            rows = self._notifier.deliveries(self._told.seq)
+            if not rows:
+                return
+            body = b"[" + b",".join(row.model_dump_json(exclude_none=True).encode() for _, row in rows) + b"]"
+            self._publish("notice_delivery", body)
+            self._note([_line(row) for _, row in rows])
+            self._told.move(rows[-1][0])
+        except (BrokerUnreachableError, NotDeliveredError, OSError) as error:
+            self._close_publisher()
+            log.warning("deliveries of notices wait: %s", error)
+            self._stop.wait(AGAIN_S)
+
+    def _publish(self, feed: str, payload: bytes) -> None:
+        if self._publisher is None:
+            publisher = Publisher(self._settings, stall_s=10)
+            publisher.__enter__()
+            self._publisher = publisher
+        self._publisher.publish(feed, PUBLISHER, payload)
+        self._publisher.drain(10)
+
+    def _close_publisher(self) -> None:
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            with contextlib.suppress(Exception):
+                publisher.__exit__(RuntimeError, None, None)
+
+
+def _line(row: NoticeDelivery) -> NewEntry:
+    said = orjson.dumps({"channel": row.channel, "recipient": row.recipient, "attempt": row.attempt}).decode()
+    return NewEntry.model_construct(
+        at=utc_now(),
+        kind="notified",
+        entity=row.notice_id,
+        mode="none",
+        action="notify",
+        reason=row.result,
+        detail=said,
+    )
