@@ -118,7 +118,7 @@ def _keep(rows: list[list[float]]) -> None:
     machine = look().as_dict()
     known |= {row[0]: dict(zip(COLUMNS, row, strict=True)) | {"machine": machine} for row in rows}
     KNOWN.parent.mkdir(parents=True, exist_ok=True)
-    KNOWN.write_text(json.dumps([known[factor] for factor in sorted(known)], indent=1) + "\n")
+    KNOWN.write_text(json.dumps([known[factor] for factor in sorted(known)], indent=1, default=str) + "\n")
 
 
 def plot(rows: list[list[float]], path: Path) -> None:

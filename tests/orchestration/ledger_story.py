@@ -142,7 +142,7 @@ def play(settings: Settings, start: datetime) -> Story:
                 story.sensed(DOORS[0], "locked")
     story.wait(3600)
     press = {"scenario": "missile_alert", "press": "drill", "zones": [ZONE]}
-    commands = story.event(Event("button", f"press {story.now.isoformat()}", story.now, press, (ZONE,), "none", "Иванова"))
+    commands = story.event(Event("button", f"press {story.now.isoformat()}", story.now, press, (ZONE,), "trusted", "Иванова"))
     unlock = story.doors_command(commands, "unlock")
     for each in DOORS:
         story.wait(0.15)

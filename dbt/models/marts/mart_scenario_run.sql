@@ -12,7 +12,6 @@ runs as (
         arg_min(mode, seq) filter (mode <> 'none') as mode,
         arg_min(trigger_kind, seq) as trigger_kind,
         arg_min(trigger_key, seq) as trigger_key,
-        arg_min(by_whom, seq) as started_by,
         min(written_at) as started_at,
         max(written_at) as last_line_at,
         count(distinct command_id) filter (kind = 'created') as commands,
@@ -22,6 +21,14 @@ runs as (
         count(*) filter (kind = 'refused' and device_id is null) as not_sent
     from lines
     group by run_id
+),
+
+-- a button's press is a line of its own, with the name
+people as (
+    select trigger_kind, trigger_key, arg_min(by_whom, seq) as started_by
+    from {{ ref('stg_ledger_entry') }}
+    where kind = 'seen' and by_whom is not null
+    group by trigger_kind, trigger_key
 ),
 
 asked as (
@@ -70,7 +77,7 @@ select
     runs.mode,
     runs.trigger_kind,
     runs.trigger_key,
-    runs.started_by,
+    people.started_by,
     runs.started_at,
     runs.last_line_at,
     runs.commands,
@@ -90,3 +97,4 @@ select
 from runs
 left join answered using (run_id)
 left join doors using (run_id)
+left join people using (trigger_kind, trigger_key)
