@@ -29,3 +29,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     ledger_story.land(settings, settings.ledger_path)
     load_segments(settings)
     return settings
+
+
+@pytest.fixture(scope="session")
+def modelled(told: Settings) -> Settings:
+    """The same lake with the marts of the reflexes."""
+    from built import build
+
+    build(told, "run", "--select", "+mart_scenario_run", "+mart_drill_house", "+int_kpi_alerts_day")
+    return told
