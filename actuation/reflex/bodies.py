@@ -1,7 +1,7 @@
 """What is too long for a line of the ledger: a file named by its own SHA-256, on the disk before the line is.
 
-An alert's polygons and texts may be 100 KB; a line's `detail` takes 10,000 characters. The line then holds the digest, so
-the hash chain covers the file too.
+An alert's polygons and texts may be 100 KB; a line's `detail` takes 10,000 characters. The line then holds the
+digest, so the hash chain covers the file too.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,22 +53,17 @@ class _Waiting:
     done: Done
 
 
-@dataclass(slots=True)
 class CapDesk:
     """`submit` never waits; `done` is called in the judging thread, or at once for what is not judged."""
 
-    sources: CapSources
-    zones: ZoneIndex
-    seen_path: Path | None
-    counts: dict[str, SourceCount] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.seen = SeenAlerts(self.seen_path)
+    def __init__(self, sources: CapSources, zones: ZoneIndex, seen_path: Path | None) -> None:
+        self.sources, self.zones = sources, zones
+        self.seen = SeenAlerts(seen_path)
         self._queues: dict[str, deque[_Waiting]] = {}
         self._turns: deque[str] = deque()
         self._some = threading.Condition()
         self._ends = False
-        self.counts = {source.code: SourceCount() for source in self.sources.source}
+        self.counts: dict[str, SourceCount] = {source.code: SourceCount() for source in self.sources.source}
         self._thread = threading.Thread(target=self._run, name="reflex-cap", daemon=True)
 
     def start(self) -> None:

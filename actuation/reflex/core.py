@@ -160,9 +160,12 @@ class Core:
         if delay is None:
             return "repeated"
         kind = {"done": "acked", "would_do": "acked"}.get(answer.result, answer.result)
+        if command.template is None:
+            command.template = self._line("acked", command, now)
+        state = f'{{"state":"{answer.state}"}}'
         batch.entries.append(
-            self._line(kind, command, now, device_id=answer.device, reason=answer.reason, answer_ms=delay,
-                       detail=f'{{"state":"{answer.state}"}}')
+            journal.like(command.template, at=now, kind=kind, device_id=answer.device, reason=answer.reason,
+                         answer_ms=delay, detail=state)
         )  # fmt: skip
         return "counted"
 
@@ -188,7 +191,10 @@ class Core:
                 batch.entries.append(self._line("expired", command, now, device_id=device_id, reason="silent"))
 
     def retry(self, command: Command, device_ids: Sequence[str], by: str, now: datetime, batch: Batch) -> int:
-        """The same command under a new number. Devices that have done it answer again and move nothing."""
+        """The same command under a new number. Devices that have done it answer again and move nothing.
+
+        device_ids: none of them may have a later command (Book.is_newest), or an old unlock would follow a lock.
+        """
         command.seq = self._number()
         detail = orjson.dumps({"seq": command.seq}).decode()
         for device_id in device_ids:

@@ -17,7 +17,7 @@ from actuation.reflex.book import Command
 from actuation.reflex.forward import Forwarder
 from actuation.reflex.journal import milliseconds, name_of
 from actuation.reflex.listening import moment
-from actuation.reflex.runner import Runner
+from actuation.reflex.runner import Runner, StoppedError
 from actuation.reflex.server import RefusedError
 from actuation.reflex.shapes import (
     CapVerdict,
@@ -189,6 +189,10 @@ class RunnerDesk:
         self._must_hold()
         command = self._command(command_id)
         devices = self._devices_of(command, body)
+        with self._runner.lock:
+            later = [each for each in command.expected if not self._runner.core.book.is_newest(command, each)]
+        if later:
+            raise RefusedError(409, "a later command went to the device", "device_ids", later[0], "Retry that one")
         if command.closed or command.expires_ms <= milliseconds(datetime.now(UTC)):
             ended = command.row()["expires_at"]
             raise RefusedError(409, "the command has expired", "command_id", command_id, f"It ended {ended}")
@@ -269,6 +273,8 @@ class RunnerDesk:
 def _wait(future: Future[Any], seconds: float = PATIENCE_S) -> Any:
     try:
         return future.result(seconds)
+    except StoppedError as error:
+        raise RefusedError(503, str(error), "holder", None, "Ask the process that holds the lease now") from None
     except LateError:
         raise RefusedError(
             503, f"not done within {seconds:g} s", "broker", None, "Look at GET /status: is the broker there?"

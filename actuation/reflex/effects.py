@@ -1,7 +1,7 @@
 """Does what is no command: notices, onward CAP, incidents, tasks. A thread; the millisecond path never waits for it.
 
-Each is a `created` line of the ledger before it is done. The cursor moves behind what is done, so that after a crash the
-rest is done from the ledger: at least once, and every one has an id that makes the repeat harmless.
+Each is a `created` line of the ledger before it is done. The cursor moves behind what is done, so that after a crash
+the rest is done from the ledger: at least once, and every one has an id that makes the repeat harmless.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from actuation.reflex import journal
 from actuation.reflex.bodies import Bodies, BodyLostError
 from actuation.reflex.core import utc_now
 from actuation.reflex.cursor import Cursor
+from actuation.reflex.runner import StoppedError
 from actuation.scenario.effect import Effect, NotifyPeople, OpenTask, PublishCap, RaiseIncident
 from city.settings import Settings
 from ingest.broker.client import BrokerUnreachableError
@@ -147,6 +148,8 @@ class EffectsWorker:
             self._close_publisher()
             log.warning("deliveries of notices wait: %s", error)
             self._stop.wait(AGAIN_S)
+        except StoppedError:
+            self._stop.set()
 
     def _publish(self, feed: str, payload: bytes) -> None:
         if self._publisher is None:

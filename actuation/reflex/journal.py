@@ -166,5 +166,16 @@ def moment(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1_000, UTC)
 
 
+def like(template: NewEntry, **changes: Any) -> NewEntry:
+    """A line that differs from another in some fields. model_construct fills in fourteen defaults each time: 8 us."""
+    entry = NewEntry.__new__(NewEntry)
+    fields = {**template.__dict__, **changes}
+    object.__setattr__(entry, "__dict__", fields)
+    object.__setattr__(entry, "__pydantic_fields_set__", set(fields))
+    object.__setattr__(entry, "__pydantic_extra__", None)
+    object.__setattr__(entry, "__pydantic_private__", None)
+    return entry
+
+
 def _name(by: str | None) -> str | None:
     return by[:128] if by else None

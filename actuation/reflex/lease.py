@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 RENEW_S, OWN_S, DEAD_S = 0.5, 2.0, 3.0
 FIRST_LOOK_S = 0.7
 """So long a new process waits for the retained claim of another."""
-TICK_S = 0.1
+TICK_S = 0.05
 EPOCH_BITS = 32
 """A command's number is epoch * 2**32 + the ledger's own; below 2**53 for two million takeovers."""
 
@@ -80,6 +80,8 @@ class Lease:
         self._looked_s: float | None = None
         self.handed: dict[str, Any] | None = None
         """What the last holder handed on: the state of its runs and commands."""
+        self._told = False
+        """A claim has come since we connected: there is no need to wait for one."""
         self._stop = threading.Event()
         self._client = self._make()
         self._thread = threading.Thread(target=self._run, name="reflex-lease", daemon=True)
@@ -137,7 +139,7 @@ class Lease:
             now = time.monotonic()
             with self._lock:
                 known, heard_s, connected, looked_s = self._known, self._heard_s, self._connected, self._looked_s
-            if not connected or looked_s is None or now - looked_s < FIRST_LOOK_S:
+            if not connected or looked_s is None or (now - looked_s < FIRST_LOOK_S and not self._told):
                 continue
             if known.holder == self._name:
                 if now - renewed_s >= RENEW_S:
@@ -186,7 +188,7 @@ class Lease:
         city = self._settings.city
         client.subscribe([(control_topic(city, "lease", who), 1) for who in ("state", "will", "reflex")])  # type: ignore[arg-type]
         with self._lock:
-            self._connected = True
+            self._connected, self._told = True, False
             self._looked_s = self._heard_s = time.monotonic()
 
     def _on_disconnect(self, *_: Any) -> None:
@@ -216,6 +218,7 @@ class Lease:
     def _on_claim(self, said: dict[str, Any]) -> None:
         claim = Claim(said["holder"], str(said["ledger"]), int(said["epoch"]), str(said["at"]))
         with self._lock:
+            self._told = True
             known = self._known
             leaves = claim.holder is None and said["by"] == known.holder and claim.epoch == known.epoch
             repeats = claim.epoch == known.epoch and claim.holder == known.holder

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -34,6 +34,7 @@ from actuation.reflex.listening import Listening
 from actuation.reflex.register import Register, load_register
 from actuation.reflex.runner import LeaseLostError, Runner
 from actuation.reflex.server import Server
+from actuation.scenario.effect import Effect
 from actuation.scenario.load import load_scenarios
 from actuation.scenario.program import Program
 from city.profile import City, load_city
@@ -43,7 +44,6 @@ from ingest.broker.client import BrokerUnreachableError
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
-DRAIN_S = 5.0
 
 
 class ReflexProcess:
@@ -131,9 +131,13 @@ class ReflexProcess:
         cap = CapDesk(self._sources, self._zones, folder / "seen.sqlite")
         parts: list[Callable[[], Any]] = []
         workers: list[EffectsWorker] = []
+
+        def submit(seq: int, effects: Sequence[Effect]) -> None:
+            workers[0].submit(seq, effects)
+
         runner = Runner(
             settings, core, ledger, self._keys, lease, Listening(settings.city, self._program), cap, bodies, number,
-            lambda seq, effects: workers[0].submit(seq, effects),
+            submit,
         )  # fmt: skip
         forwarder = Forwarder(settings, ledger.ledger_id, lambda: runner.last_line)
         try:

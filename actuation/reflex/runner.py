@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from actuation.keys import KeyRing
 from actuation.ledger import Ledger, NewEntry
 from actuation.reflex import failpoint, journal, snapshot
 from actuation.reflex.bodies import Bodies
+from actuation.reflex.book import Command
 from actuation.reflex.capdesk import CapDesk, Judged
 from actuation.reflex.core import Batch, Core, Outcome, Outgoing
 from actuation.reflex.journal import milliseconds
@@ -54,6 +55,9 @@ SNAPSHOT_LINES, SNAPSHOT_S = 20_000, 300.0
 HANDOVER_S = 1.0
 LARGEST_HANDOVER = 1_500_000
 LATENCIES = 20_000
+FRESH_S = 0.1
+"""A command goes with the time, unless the time went out so shortly before."""
+CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
 READS_A_TURN = 8
 """Reads of one turn: enough that a burst shares an fsync, few enough that the first of it does not wait."""
 
@@ -81,6 +85,10 @@ class _Turn:
     mids: list[int] = field(default_factory=list)
     began_s: float = 0.0
     answers: int = 0
+
+
+class StoppedError(RuntimeError):
+    """The loop has ended; what was asked was not done."""
 
 
 class LeaseLostError(RuntimeError):
@@ -117,9 +125,12 @@ class Runner:
         self._mids: dict[int, Any] = {}
         self._counters = Counters()
         self._accepted_now: set[str] = set()
+        self._open: set[Future[Any]] = set()
+        self._finished = False
         self._stop = threading.Event()
         self._now = datetime.now(UTC)
-        self._next_beacon_s = self._next_try_s = 0.0
+        self._next_beacon_s = self._next_try_s = self._beacon_s = 0.0
+        self._without_time: list[Command] = []
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
         self._snapshot_seq = ledger.head()[0]
@@ -131,7 +142,8 @@ class Runner:
 
     def wake(self) -> None:
         with contextlib.suppress(OSError, BlockingIOError):
-            os.eventfd_write(self._wake_fd, 1)
+            if self._wake_fd >= 0:
+                os.eventfd_write(self._wake_fd, 1)
 
     def stop(self) -> None:
         self._stop.set()
@@ -145,13 +157,29 @@ class Runner:
             try:
                 result = do(turn, self._now)
             except Exception as error:
-                future.set_exception(error)
+                self._settle(future, error=error)
                 return
-            turn.batch.after.append(lambda: future.set_result(result))
+            turn.batch.after.append(lambda: self._settle(future, result))
 
-        self._inbox.append(work)
-        self.wake()
+        self._post(work, future)
         return future
+
+    def _post(self, work: Callable[[_Turn], None], future: Future[Any] | None = None) -> None:
+        """For the next turn. Whoever waits for a loop that has ended is told so."""
+        if future is not None:
+            self._open.add(future)
+        self._inbox.append(work)
+        if self._finished and future is not None:
+            self._settle(future, error=StoppedError("the reflex process is stopping"))
+        self.wake()
+
+    def _settle(self, future: Future[Any], result: Any = None, error: Exception | None = None) -> None:
+        self._open.discard(future)
+        with contextlib.suppress(InvalidStateError):
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
 
     def event(self, event: Event, more: Sequence[NewEntry] = ()) -> Future[Outcome]:
         """An event of the API's. more: lines that go before it."""
@@ -175,8 +203,7 @@ class Runner:
         future: Future[CapVerdict] = Future()
 
         def work(judged: Judged) -> None:
-            self._inbox.append(lambda turn: self._take_judged(judged, turn, 0, future))
-            self.wake()
+            self._post(lambda turn: self._take_judged(judged, turn, 0, future), future)
 
         self.cap.submit(source, data, channel, work)
         return future
@@ -222,6 +249,8 @@ class Runner:
             due.append((next_due - now).total_seconds())
         if ends_ms is not None:
             due.append(ends_ms / 1_000 - now.timestamp())
+        if self._without_time:
+            due.append(CLOCK_PAUSE_S)
         return max(1.0 if min(due) > 0 else 0.0, min(due) * 1_000)
 
     def _one(self) -> None:
@@ -281,7 +310,8 @@ class Runner:
         self.link.flush()
 
     def _beacon(self) -> None:
-        self._next_beacon_s = time.monotonic() + PERIOD_S
+        self._beacon_s = time.monotonic()
+        self._next_beacon_s = self._beacon_s + PERIOD_S
         changed = self._keys.refresh()
         if changed:
             self._publish(Outgoing(control_topic(self._settings.city, "keys", "all"), self._keys.keyset), retain=True)
@@ -346,6 +376,10 @@ class Runner:
         if what == "counted":
             self.counts.answers += 1
             turn.answers += 1
+            if answer.reason == "clock":
+                command = self.core.book.commands[str(answer.cid)]
+                if command not in self._without_time:
+                    self._without_time.append(command)
             if "answer" in self.listening.kinds:
                 body = {
                     "command_id": answer.cid,
@@ -390,8 +424,7 @@ class Runner:
 
     def _take_cap(self, source: str, message: Message, turn: _Turn) -> None:
         def work(judged: Judged) -> None:
-            self._inbox.append(lambda later: self._take_judged(judged, later, message.mid, None))
-            self.wake()
+            self._post(lambda later: self._take_judged(judged, later, message.mid, None))
 
         self.cap.submit(source, message.payload, "mqtt", work)
 
@@ -419,7 +452,7 @@ class Runner:
         if mid:
             turn.mids.append(mid)
         if future is not None:
-            turn.batch.after.append(lambda: future.set_result(told))
+            turn.batch.after.append(lambda: self._settle(future, told))
 
     def _accepted(self, verdict: Accepted) -> None:
         self.cap.seen.add(verdict)
@@ -471,6 +504,8 @@ class Runner:
             # slept between reading and here: what is written stays unsent, and whoever holds the lease now decides
             raise LeaseLostError("the lease ran out during a turn")
         commands = 0
+        if self._time_is_old(batch.outgoing):
+            self._beacon()  # a device that has just come up has no time yet, and would refuse
         for out in batch.outgoing:
             self._publish(out)
             commands += out.command is not None
@@ -496,22 +531,43 @@ class Runner:
         for done in batch.after:
             done()
 
+    def _time_is_old(self, outgoing: Sequence[Outgoing]) -> bool:
+        age_s = time.monotonic() - self._beacon_s
+        return age_s > FRESH_S and any(out.command is not None for out in outgoing)
+
+    def _once_more(self) -> None:
+        """Devices that had no time get it, and their command again under a new number."""
+        due = [each for each in self._without_time if each.expires_ms > milliseconds(self._now) and not each.closed]
+        self._without_time.clear()
+
+        def do(turn: _Turn, now: datetime) -> None:
+            self._beacon()
+            for command in due:
+                ids = [name for name, answer in command.answers.items() if answer[1] == "clock"]
+                if ids and command.clock_retries < CLOCK_RETRIES:
+                    command.clock_retries += 1
+                    self.core.retry(command, ids, "reflex", now, turn.batch)
+
+        if due:
+            self.call(do)
+
     def _housekeeping(self) -> None:
         now = time.monotonic()
+        if self._without_time and now - self._beacon_s > CLOCK_PAUSE_S:
+            self._once_more()
         if now >= self._next_beacon_s and self.link.connected:
             self._beacon()
             self.link.flush()
         if now - self._handed_s > HANDOVER_S and self.link.connected:
             self._handed_s = now
             self._hand_on()
-        if self.last_line[0] - self._snapshot_seq > SNAPSHOT_LINES or (
-            now - self._snapshot_s > SNAPSHOT_S and self.last_line[0] > self._snapshot_seq
-        ):
-            if now - self.last_line[1] > 1.0:
-                self.save_snapshot()
+        lines = self.last_line[0] - self._snapshot_seq
+        wanted = lines > SNAPSHOT_LINES or (lines > 0 and now - self._snapshot_s > SNAPSHOT_S)
+        if wanted and now - self.last_line[1] > 1.0:  # in a quiet moment: it takes tens of milliseconds
+            self.save_snapshot()
 
     def _hand_on(self) -> None:
-        """Retained at the broker for a process on another machine: the state, while a run is active or was just ended."""
+        """Retained at the broker for a process on another machine: the state, when a run or a command changed."""
         with self.lock:
             state = self.core.state
             mark = (id(state.runs), id(state.past), len(self.core.book.commands))
@@ -540,16 +596,18 @@ class Runner:
             self.core.book.forget(milliseconds(self._now) - int(timedelta(days=7).total_seconds() * 1_000))
 
     def _finish(self) -> None:
-        for work in list(self._inbox):
-            del work
+        self._finished = True
         self._inbox.clear()
+        for future in list(self._open):
+            self._settle(future, error=StoppedError("the reflex process is stopping"))
         if self.lease.mine:
             self.link.stop()
             with contextlib.suppress(OSError):
                 self.save_snapshot()
         else:
             self.link.close()
-        os.close(self._wake_fd)
+        fd, self._wake_fd = self._wake_fd, -1
+        os.close(fd)
 
 
 def _told(judged: Judged) -> CapVerdict:

@@ -107,10 +107,10 @@ class Splitter:
             data = self._rest + data
         at, size = 0, len(data)
         while at < size:
-            end = self._end(data, at, size)
-            if end is None:
+            found = self._end(data, at, size)
+            if found is None:
                 break
-            start, end = end
+            start, end = found
             yield data[at], data[start:end]
             at = end
         self._rest = data[at:]

@@ -114,26 +114,14 @@ def _wait_for_answers(client: ReflexClient, run_id: str, wait_s: float) -> RunRo
 
 def _say_run(run: RunRow) -> None:
     out.print(f"{run['title_ru']} / {run['title_en']}: {run['mode']}, {', '.join(run['zones'])}", markup=False)
-    print_table([_command_cells(each) for each in run["commands"]], COMMAND_COLUMNS)
+    print_table([_command_cells(each) for each in run["commands"]], COUNTED)
 
 
-COMMAND_COLUMNS = [
-    "target",
-    "action",
-    "expected",
-    "done",
-    "refused",
-    "failed",
-    "silent",
-    "p50, ms",
-    "p99, ms",
-    "last, ms",
-]
+COUNTED = ("target", "action", "expected", "done", "refused", "failed", "silent", "p50_ms", "p99_ms", "last_ms")
 
 
 def _command_cells(row: CommandRow) -> list[Any]:
-    names = ("target", "action", "expected", "done", "refused", "failed", "silent", "p50_ms", "p99_ms", "last_ms")
-    return [row[name] for name in names]  # type: ignore[literal-required]
+    return [row[name] for name in COUNTED]  # type: ignore[literal-required]
 
 
 def _say_drill(run: RunRow, devices: list[DeviceRow], silent: list[DeviceRow]) -> None:
@@ -144,7 +132,7 @@ def _say_drill(run: RunRow, devices: list[DeviceRow], silent: list[DeviceRow]) -
         print_table(silent, columns, title="Не ответили / Silent")  # type: ignore[arg-type]
 
 
-def _client() -> ReflexClient:
+def _client() -> _opened:
     from actuation.reflex.client import ReflexClient
 
     return _opened(lambda: ReflexClient(settings()))
@@ -160,10 +148,10 @@ class _opened:  # noqa: N801 - reads like a function
         from actuation.reflex.token import TokenError
 
         try:
-            self._client: ReflexClient = self._make()
+            self._client = self._make()
         except TokenError as error:
             fail(str(error))
-        return self._client
+        return self._client  # type: ignore[no-any-return]
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         from actuation.reflex.client import ReflexAwayError, ReflexRefusedError
