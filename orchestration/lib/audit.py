@@ -62,12 +62,24 @@ class Audit:
 
 @dataclass(slots=True)
 class _Checkpoint:
-    """The engine before the next line of a ledger; made: effects that lines were written of, oldest first."""
+    """The engine before the next line of a ledger.
+
+    made: effects that lines were written of, oldest first. ours: the process that wrote runs the scenarios that the
+    city's folder holds now. foreign: runs that other scenarios began, which nobody can replay any more.
+    """
 
     state: EngineState
     seq: int = 0
     last_hash: str = ""
     made: dict[str, str] = field(default_factory=dict)
+    ours: bool = True
+    foreign: set[str] = field(default_factory=set)
+
+    def lease(self, version: str | None, ours: str) -> None:
+        """A process took over, with scenarios of this version: what another version left is not known here."""
+        if version == ours and not self.ours:
+            self.state = EngineState()
+        self.ours = version is None or version == ours
 
 
 KEEP_EFFECTS = timedelta(days=8)
@@ -136,35 +148,49 @@ def text_of(line: LedgerEntry) -> bytes:
 def _replay(
     program: Program, lines: Iterable[LedgerEntry], before: _Checkpoint, bodies: Bodies, audit: Audit
 ) -> _Checkpoint:
+    """The checkpoint after the lines; `before` itself is used up."""
     versions = {(each.scenario, each.version) for each in program.scenarios.values()}
-    state, made, expected = before.state, dict(before.made), list[Mapping[str, Any]]()
-    seq, last_hash = before.seq, before.last_hash
+    expected: list[Mapping[str, Any]] = []
 
-    def close(at: LedgerEntry | None) -> None:
+    def close(at: LedgerEntry) -> None:
         for effect in expected:
-            where = (at.ledger_id[:8], at.seq) if at is not None else ("", seq)
-            audit.replay.append(Difference(*where, f"the replay also gives {_named(effect)}: no line of it"))
+            what = f"the replay also gives {_named(effect)}: no line of it"
+            audit.replay.append(Difference(at.ledger_id[:8], at.seq, what))
         expected.clear()
 
+    last = None
     for line in lines:
-        seq, last_hash = line.seq, line.hash
+        last = line
+        before.seq, before.last_hash = line.seq, line.hash
         try:
             if line.kind == "seen":
                 close(line)
-                event, now = journal.seen_of(line, bodies)
-                state, effects = program.step(state, event, now)
-                audit.events += 1
-                expected += [found for found in map(_plain, effects) if not _known(found, made)]
+                if before.ours:
+                    event, now = journal.seen_of(line, bodies)
+                    before.state, effects = program.step(before.state, event, now)
+                    audit.events += 1
+                    expected += [found for found in map(_plain, effects) if not _known(found, before.made)]
             elif line.kind == "created":
-                _compare(line, _plain(journal.created_of(line, bodies)[0]), expected, versions, audit)
-                made[line.entity] = line.at.isoformat()
-            elif line.kind == "other" and line.action == "adopted":
+                if not before.ours:
+                    before.foreign.add(str(line.run_id))
+                if line.run_id in before.foreign:
+                    audit.other_version += 1
+                else:
+                    _compare(line, _plain(journal.created_of(line, bodies)[0]), expected, versions, audit)
+                before.made[line.entity] = line.at.isoformat()
+            elif line.kind == "other" and line.action in ("lease", "adopted"):
                 close(line)
-                state = EngineState.from_json(bodies.whole(line.detail or "{}")["state"])
+                said = bodies.whole(line.detail or "{}")
+                if line.action == "lease":
+                    before.lease(said.get("scenarios"), program.version)
+                else:
+                    before.state = EngineState.from_json(said["state"])
         except (BodyLostError, KeyError, TypeError, ValueError) as error:
             audit.replay.append(Difference(line.ledger_id[:8], line.seq, f"cannot be read: {error}"))
-    close(None)
-    return _Checkpoint(state, seq, last_hash, _young(made))
+    if last is not None:
+        close(last)
+    before.made = _young(before.made)
+    return before
 
 
 def _compare(
@@ -233,7 +259,14 @@ def _save(settings: Settings, ledger_id: str, day: date, found: _Checkpoint) -> 
     fresh = path.with_suffix(".new")
     fresh.write_text(
         json.dumps(
-            {"state": found.state.to_json(), "seq": found.seq, "last_hash": found.last_hash, "made": found.made}
+            {
+                "state": found.state.to_json(),
+                "seq": found.seq,
+                "last_hash": found.last_hash,
+                "made": found.made,
+                "ours": found.ours,
+                "foreign": sorted(found.foreign),
+            }
         )
     )
     fresh.replace(path)
@@ -246,4 +279,7 @@ def _load(settings: Settings, ledger_id: str, day: date) -> _Checkpoint | None:
     if not known:
         return None
     found = json.loads(known[-1].read_text())
-    return _Checkpoint(EngineState.from_json(found["state"]), found["seq"], found["last_hash"], found["made"])
+    return _Checkpoint(
+        EngineState.from_json(found["state"]), found["seq"], found["last_hash"], found["made"], found["ours"],
+        set(found["foreign"]),
+    )  # fmt: skip

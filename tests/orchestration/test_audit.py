@@ -116,6 +116,32 @@ def test_scenarios_of_another_version_are_counted_and_not_accused(told: Settings
     assert all("no line of it" in each.what for each in found.replay)
 
 
+def test_what_a_process_with_other_scenarios_began_is_not_replayed(told: Settings) -> None:
+    """Its lease line names their version; the next process has ours again, and only what it began is compared."""
+    from actuation.reflex.bodies import Bodies
+    from actuation.scenario.load import load_scenarios
+    from actuation.scenario.state import EngineState
+    from city.profile import load_city
+    from ingest.contracts.ledger_entry import LedgerEntry
+
+    def lease(version: str) -> LedgerEntry:
+        detail = json.dumps({"epoch": 1, "scenarios": version})
+        return LedgerEntry.model_construct(
+            ledger_id="l", seq=0, hash="", kind="other", action="lease", detail=detail, run_id=None
+        )
+
+    program = load_scenarios(load_city(told))
+    lines = audit.read_lines(told, _ledger_id(told), 0, audit_end())
+    drill = next(index for index, line in enumerate(lines) if line.kind == "seen" and line.by)
+    told_lines = [lease("another"), *lines[:drill], lease(program.version), *lines[drill:]]
+    found = Audit()
+    bodies = Bodies(told.ledger_path.parent / "bodies")
+    after = audit._replay(program, told_lines, audit._Checkpoint(EngineState()), bodies, found)
+    assert found.replay == []
+    assert (found.events, found.other_version > 5, found.effects > 4) == (1, True, True)
+    assert len(after.foreign) == 1
+
+
 def test_the_file_of_the_reflex_process_is_held_against_the_lake(told: Settings, tmp_path: Path) -> None:
     """The file was written anew, with a whole chain of its own: the lake's last line is the witness."""
     home = tmp_path / "home"
