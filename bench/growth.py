@@ -2,8 +2,8 @@
 
 1x is 30 days of 20 hourly meters and the rest of the small town. Ingest is the intake itself (validation, fsync), in
 arrays of 100 readings; page time is the p95 over the ten page queries. At full scale figures and plot go to
-docs/img/growth.json and growth.svg. `python -m bench.growth 100` measures one factor alone and draws it beside those that
-are known; the goals are told only when one run measured all.
+docs/img/growth.json and growth.svg. `python -m bench.growth 100` measures one factor alone and draws it beside those
+that are known; the goals are told only when one run measured all.
 """
 
 from __future__ import annotations

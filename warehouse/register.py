@@ -54,7 +54,8 @@ def device_rows(settings: Settings) -> list[tuple[Any, ...]]:
 def keep_register(connection: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
     """Brings `ops.device` up to the city's folder; True when it had to. One transaction; the caller has the lock."""
     wanted = {row[0]: row for row in device_rows(settings)}
-    have = {row[0]: row for row in connection.execute(f"SELECT {', '.join(COLUMNS)} FROM lake.ops.device").fetchall()}
+    listed = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM lake.ops.device").fetchall()  # noqa: S608 - our names
+    have = {row[0]: row for row in listed}
     gone = {key: (*row[:-1], False) for key, row in have.items() if key not in wanted}
     if have == gone | wanted:
         return False
@@ -63,7 +64,7 @@ def keep_register(connection: duckdb.DuckDBPyConnection, settings: Settings) -> 
     try:
         connection.execute("DELETE FROM lake.ops.device")
         marks = ", ".join("?" for _ in COLUMNS)
-        connection.executemany(f"INSERT INTO lake.ops.device VALUES ({marks})", rows)
+        connection.executemany(f"INSERT INTO lake.ops.device VALUES ({marks})", rows)  # noqa: S608 - question marks
         connection.execute("COMMIT")
     except duckdb.Error:
         connection.execute("ROLLBACK")

@@ -33,7 +33,7 @@ def build(found: Settings) -> tuple[Step, dict[str, Any]]:
 
 
 def dbt_build(found: Settings, *, full_refresh: bool = False) -> Step:
-    """`dbt build` alone, under the writers' lock, as a Dagster run calls it: without unit tests, which are about code."""
+    """`dbt build` alone, under the writers' lock, as a Dagster run calls it: without unit tests."""
     project, target = str(ROOT / "dbt"), str(found.home / "dbt" / "bench")
     command = python("-m", "orchestration.lib.dbt_child", "--quiet", *BUILD, "--project-dir", project)
     command += ["--profiles-dir", project, "--target-path", target, "--log-path", target]

@@ -4,8 +4,6 @@
         {"code": "alert", "origin": "service", "owner": "safety", "freshness_s": 0, "entity": "identifier", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "camera_event", "origin": "device", "owner": "safety", "freshness_s": 3600, "entity": "camera_id", "under_pseudonym": false, "boot": "boot_id", "counter": "sequence"},
         {"code": "complaint", "origin": "service", "owner": "appeals", "freshness_s": 86400, "entity": "service_request_id", "under_pseudonym": false, "boot": none, "counter": none},
-        {"code": "device_answer", "origin": "device", "owner": "situation_centre", "freshness_s": 0, "entity": "command_id", "under_pseudonym": false, "boot": none, "counter": none},
-        {"code": "device_command", "origin": "platform", "owner": "situation_centre", "freshness_s": 0, "entity": "command_id", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "incident", "origin": "platform", "owner": "situation_centre", "freshness_s": 0, "entity": "incident_id", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "ingest_outcome", "origin": "platform", "owner": "platform", "freshness_s": 0, "entity": "outcome_id", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "ledger_entry", "origin": "platform", "owner": "situation_centre", "freshness_s": 0, "entity": "entity", "under_pseudonym": false, "boot": none, "counter": none},

@@ -58,4 +58,6 @@ def definitions(settings: Settings) -> dg.Definitions:
             cursor=verdicts.model_dump_json(),
         )
 
-    return dg.Definitions(assets=[*landed, *raw.ops_specs(), load], jobs=[job], sensors=[landing_sensor, freshness_sensor])
+    return dg.Definitions(
+        assets=[*landed, *raw.ops_specs(), load], jobs=[job], sensors=[landing_sensor, freshness_sensor]
+    )

@@ -1,9 +1,10 @@
-"""Dagster's part of the reflexes: retry, escalate, reconcile. It takes seconds; the milliseconds are the reflex process's."""
+"""Dagster's part of the reflexes: retry, escalate, reconcile. Seconds; the milliseconds are elsewhere."""
 
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from actuation.reflex.client import ReflexRefusedError
 from city.settings import Settings
 from ingest.contracts.incident import Incident
 from orchestration.defs.incidents import JOB as PUBLISH_INCIDENTS
@@ -36,7 +37,7 @@ def definitions(settings: Settings) -> dg.Definitions:
                 try:
                     client.retry(retry.command_id, retry.device_ids, note=f"attempt {retry.attempt}")
                     sent += 1
-                except reflex.ReflexRefusedError as error:  # it expired, or is answered, since the sensor looked
+                except ReflexRefusedError as error:  # it expired, or is answered, since the sensor looked
                     context.log.warning("%s: %s", retry.command_id, error)
         context.add_output_metadata({"commands": len(config.retries), "sent": sent})
 
@@ -55,7 +56,7 @@ def definitions(settings: Settings) -> dg.Definitions:
             for each in found:
                 try:
                     client.escalate(each.command_id, each.device_ids, unanswered.TO)
-                except reflex.ReflexRefusedError as error:
+                except ReflexRefusedError as error:
                     context.log.warning("%s: %s", each.command_id, error)
         context.add_output_metadata({"devices": sum(len(each.device_ids) for each in found), "incidents": len(told)})
 

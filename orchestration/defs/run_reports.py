@@ -73,7 +73,9 @@ def definitions(settings: Settings) -> dg.Definitions:
         }
         ready = sorted(in_the_lake(settings, waiting))[:AT_ONCE]
         if not ready:
-            return dg.SkipReason(f"{len(waiting)} runs have ended and wait for their lines" if waiting else "no new run")
+            return dg.SkipReason(
+                f"{len(waiting)} runs have ended and wait for their lines" if waiting else "no new run"
+            )
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=run_id, partition_key=run_id) for run_id in ready],
             dynamic_partitions_requests=[RUNS.build_add_request(ready)],

@@ -102,9 +102,7 @@ def audit_day(settings: Settings, day: date) -> Audit:
     return audit
 
 
-def _audit_ledger(
-    settings: Settings, program: Program, ledger_id: str, day: date, end: datetime, audit: Audit
-) -> None:
+def _audit_ledger(settings: Settings, program: Program, ledger_id: str, day: date, end: datetime, audit: Audit) -> None:
     before = _load(settings, ledger_id, day - timedelta(days=1)) or _Checkpoint(EngineState(), 0, genesis(ledger_id))
     lines = read_lines(settings, ledger_id, before.seq, end)
     audit.lines += len(lines)

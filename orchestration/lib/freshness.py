@@ -46,7 +46,7 @@ def check_spec(feed: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         keys.FRESH_CHECK,
         asset=keys.raw(feed),
-        description=f"The newest row came within the feed's bound ({CONTRACTS[feed].spec.freshness_s} s), a seal and a run",
+        description=f"The newest row came within {CONTRACTS[feed].spec.freshness_s} s, a seal and a run",
     )
 
 

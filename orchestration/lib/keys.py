@@ -28,7 +28,6 @@ FRESH_CHECK = "fresh"
 """Name of the check of every raw table whose feed owes freshness."""
 
 WRITES = "gorodok/writes"
-"""Tag of runs that write the same thing: `lake`, `devices`. One at a time of each (dagster.yaml)."""
+"""Tag of runs that write the same thing. One at a time of each (dagster.yaml)."""
 
 LAKE_RUN = {WRITES: "lake"}
-DEVICES_RUN = {WRITES: "devices"}

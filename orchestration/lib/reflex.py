@@ -12,7 +12,7 @@ from actuation.reflex.token import TokenError
 from city.settings import Settings
 
 AWAY = (ReflexAwayError, ReflexRefusedError, TokenError)
-"""The process does not run, is just taking over, or has no token yet: nothing to retry, and nothing is wrong with us."""
+"""The process does not run, is just taking over, or has no token yet: nothing is wrong with us."""
 
 LATELY = timedelta(minutes=10)
 BY = "orchestration"

@@ -71,9 +71,7 @@ class Decision:
     escalations: list[Escalation] = field(default_factory=list)
 
 
-def decide(
-    runs: Sequence[RunRow], devices: Mapping[str, Sequence[DeviceRow]], known: Known, now: datetime
-) -> Decision:
+def decide(runs: Sequence[RunRow], devices: Mapping[str, Sequence[DeviceRow]], known: Known, now: datetime) -> Decision:
     """runs: active ones and those that ended lately; devices: of each run, each with its newest command of that run."""
     decision = Decision(
         Known(

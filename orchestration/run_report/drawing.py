@@ -47,9 +47,7 @@ def draw_map(report: RunReport) -> str:
     bounds = _bounds(each.geometry for each in zones)
     frame = _Frame(bounds, WIDTH)
     meant = {row["zone_id"] for row in report.devices}
-    parts = [
-        f'<path d="{frame.path(each.geometry, closed=True)}" fill="{WATER}"/>' for each in features(city, "water")
-    ]
+    parts = [f'<path d="{frame.path(each.geometry, closed=True)}" fill="{WATER}"/>' for each in features(city, "water")]
     for each in zones:
         strong = each.properties.zone_id in meant
         stroke = f'stroke="{INK}" stroke-width="{2 if strong else 0.7}"'

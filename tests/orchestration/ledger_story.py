@@ -1,7 +1,7 @@
 """A ledger as the reflex process writes it, without sockets: its own core, engine, keys and file, and devices' answers.
 
-One live missile alert in zone dma-2 (two doors: one opens, one stays silent and is escalated), its all-clear, and a drill
-in which both doors answer. The simulator of time is the caller's clock.
+One live missile alert in zone dma-2 (two doors: one opens, one stays silent and is escalated), its all-clear, and a
+drill in which both doors answer. The simulator of time is the caller's clock.
 """
 
 from __future__ import annotations
@@ -142,7 +142,9 @@ def play(settings: Settings, start: datetime) -> Story:
                 story.sensed(DOORS[0], "locked")
     story.wait(3600)
     press = {"scenario": "missile_alert", "press": "drill", "zones": [ZONE]}
-    commands = story.event(Event("button", f"press {story.now.isoformat()}", story.now, press, (ZONE,), "trusted", "Иванова"))
+    commands = story.event(
+        Event("button", f"press {story.now.isoformat()}", story.now, press, (ZONE,), "trusted", "Иванова")
+    )
     unlock = story.doors_command(commands, "unlock")
     for each in DOORS:
         story.wait(0.15)

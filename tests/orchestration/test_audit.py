@@ -1,11 +1,11 @@
-"""The audit of a day: what the engine and the core wrote is found whole; each way to change it afterwards is found too."""
+"""The audit of a day: what the engine and the core wrote is found whole; each later change of it is found too."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -86,12 +86,12 @@ def test_a_changed_or_missing_line_breaks_the_chain(told: Settings, statement: s
 
 def test_a_command_that_no_event_caused_is_found(told: Settings) -> None:
     """Somebody with the lake's rights adds a whole line, hash and all, in place of the last one."""
+    unlock = "FROM raw.ledger_entry WHERE kind = 'created' AND action = 'unlock' AND mode = 'live'"
     forged = (
         "UPDATE raw.ledger_entry SET kind = 'created', action = 'unlock', "
-        "entity = repeat('f', 32), command_id = repeat('f', 32), detail = replace(("
-        "SELECT any_value(detail) FROM raw.ledger_entry WHERE kind = 'created' AND action = 'unlock' AND mode = 'live'), "
-        "(SELECT any_value(entity) FROM raw.ledger_entry WHERE kind = 'created' AND action = 'unlock' AND mode = 'live'), "
-        "repeat('f', 32)) WHERE seq = (SELECT max(seq) FROM raw.ledger_entry)"
+        "entity = repeat('f', 32), command_id = repeat('f', 32), "
+        f"detail = replace((SELECT any_value(detail) {unlock}), (SELECT any_value(entity) {unlock}), repeat('f', 32)) "
+        "WHERE seq = (SELECT max(seq) FROM raw.ledger_entry)"
     )
     with changed(told, forged):
         found = audit_day(told, DAY)
@@ -99,7 +99,9 @@ def test_a_command_that_no_event_caused_is_found(told: Settings) -> None:
 
 
 def test_an_effect_that_left_no_line_is_found(told: Settings) -> None:
-    with changed(told, "UPDATE raw.ledger_entry SET kind = 'other', action = 'x' WHERE action = 'siren_on' AND kind = 'created'"):
+    with changed(
+        told, "UPDATE raw.ledger_entry SET kind = 'other', action = 'x' WHERE action = 'siren_on' AND kind = 'created'"
+    ):
         found = audit_day(told, DAY)
         assert any("no line of it" in each.what for each in found.replay)
 

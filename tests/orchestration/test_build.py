@@ -78,12 +78,12 @@ def test_a_silent_feed_is_stale_after_a_full_build(settings: Settings) -> None:
     now = datetime.now(UTC)
     land_long_ago(settings, now - timedelta(hours=2))
     land(settings, buses=1)
-    report = build_once(settings, "key:\"raw/*\"")
+    report = build_once(settings, 'key:"raw/*"')
     assert report.ok
     assert [(each.asset, each.check, each.severity) for each in report.checks_failed] == [
         ("raw/scada_reading", "fresh", "WARN")
     ]
-    again = build_once(settings, "key:\"raw/*\"")
+    again = build_once(settings, 'key:"raw/*"')
     assert again.assets["raw/scada_reading"]["rows"] == 0  # materialised again, and still stale
     assert [(each.asset, each.check) for each in again.checks_failed] == [("raw/scada_reading", "fresh")]
     told, known = freshness.changes(settings, freshness.Verdicts(), now)

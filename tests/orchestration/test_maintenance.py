@@ -63,7 +63,8 @@ def age_history(settings: Settings, days: int) -> None:
             [days],
         )
         catalog.execute(
-            "UPDATE ducklake_files_scheduled_for_deletion SET schedule_start = schedule_start - make_interval(days => %s)",
+            "UPDATE ducklake_files_scheduled_for_deletion "
+            "SET schedule_start = schedule_start - make_interval(days => %s)",
             [days],
         )
 

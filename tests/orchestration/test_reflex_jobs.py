@@ -1,4 +1,4 @@
-"""Dagster's part of the chain against the real one: mosquitto, the reflex process, simulated doors, the gateway, the lake.
+"""Dagster's part of the chain on the real one: mosquitto, the reflex process, simulated doors, the gateway, the lake.
 
 Two of six doors are deaf. They are sent the command again, twice, then a person is told, in the ledger and by an
 incident; when they hear again and a drill reaches them, the incident closes. What landed of it passes the audit.
