@@ -6,15 +6,15 @@ import dagster as dg
 
 from city.profile import load_city
 from city.settings import Settings
-from orchestration.lib import drills
+from orchestration.lib import drills, keys
 
 DAILY = "0 8 * * *"
 
 
 def definitions(settings: Settings) -> dg.Definitions:
     @dg.asset_check(
-        asset=dg.AssetKey(["marts", "mart_drill_house"]),
-        name="drilled_in_time",
+        asset=keys.DRILL_CHECK.asset_key,
+        name=keys.DRILL_CHECK.name,
         description=f"Every house with a door was in a drill within {drills.DUE.days} days",
     )
     def drilled_in_time() -> dg.AssetCheckResult:

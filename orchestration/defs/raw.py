@@ -27,7 +27,7 @@ def definitions(settings: Settings) -> dg.Definitions:
 
     job = dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.key_prefixes(*BUILT),
+        selection=dg.AssetSelection.key_prefixes(*BUILT) - dg.AssetSelection.checks(keys.DRILL_CHECK),
         tags=keys.LAKE_RUN,
         executor_def=dg.in_process_executor,
     )

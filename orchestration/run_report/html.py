@@ -31,8 +31,10 @@ def page(report: RunReport) -> str:
         _table(found["devices"]),
         _table(found["timeline"]),
     ]
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title(report))}'
-    return f'<!doctype html><html lang="ru"><head>{head}</title><style>{STYLE}</style></head><body>{"".join(parts)}</body></html>'
+    name = escape(title(report))
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{name}</title>'
+    body = "".join(parts)
+    return f'<!doctype html><html lang="ru"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>'
 
 
 def _section(code: str, inner: str) -> str:
