@@ -37,7 +37,8 @@ test-fast: setup ## Run the tests that take less than five seconds
 test-deps: ## Install what some tests need of the system, where we may (Debian, root)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  missing=""; \
-	  command -v mosquitto >/dev/null || missing="$$missing mosquitto"; \
+	  command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || missing="$$missing mosquitto"; \
+	  command -v mosquitto_pub >/dev/null || missing="$$missing mosquitto-clients"; \
 	  command -v chromedriver >/dev/null || missing="$$missing chromium chromium-driver fonts-dejavu"; \
 	  ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	  if [ -n "$$missing" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi; \

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -36,7 +36,7 @@ class Roles(BaseModel):
             for value in said if isinstance(said, list | tuple) else [said]:
                 role = self.groups.get(str(value), value)
                 if role in RANK:
-                    found.append(cast(Role, role))
+                    found.append(role)
         mail = str(claims.get("email") or "").strip().lower()
         if mail and claims.get("email_verified") is not False:
             people = {address.strip().lower(): role for address, role in self.people.items()}

@@ -59,6 +59,19 @@ class Settings(BaseSettings):
         default=False, description="Live door scenarios on a broker without access lists: for tests only"
     )
 
+    signin_port: int = Field(default=8495, description="The demo's sign-in, where a city has no provider of its own")
+    pages_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Address of the pages as people see it; empty: host and port"
+    )
+    oidc_issuer: str | None = Field(
+        default=None, pattern=r"^https?://", description="OpenID Connect provider of the city: its issuer's address"
+    )
+    oidc_client_id: str | None = Field(default=None, description="What the pages are called at that provider")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="Secret of the pages at that provider")
+    demo_signin: bool = Field(
+        default=False, description="A sign-in without passwords, on this machine only; `gorodok demo` sets it"
+    )
+
     pseudonym_key: SecretStr = Field(
         default=SecretStr("gorodok-demo"), description="Key of the pseudonyms of personal data; set your own"
     )

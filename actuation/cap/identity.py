@@ -13,6 +13,7 @@ from ingest.moments import moment
 FORBIDDEN = re.compile(r"[\s,<&]")
 """CAP 1.2, 3.2.1: "MUST NOT include spaces, commas or restricted characters (< and &)"."""
 MAX_REFERENCES = 1_000
+UNVERIFIED = ",unverified"
 
 
 def key_of(body: Mapping[str, Any], believed: Trust) -> str:
@@ -24,7 +25,7 @@ def key_of(body: Mapping[str, Any], believed: Trust) -> str:
 
 
 def as_believed(key: str, believed: Trust) -> str:
-    return key if believed != "none" else f"{key},unverified"
+    return key if believed != "none" else key + UNVERIFIED
 
 
 def references_of(body: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 from lxml import etree
 from pydantic import ValidationError
 
-from actuation.cap.identity import as_believed, key_of, references_of
+from actuation.cap.identity import UNVERIFIED, as_believed, key_of, references_of
 from actuation.cap.pins import Pin
 from actuation.cap.places import Places
 from actuation.cap.schema import schema_fault
@@ -219,7 +219,7 @@ def _events(read: _Read, live: list[int], places: Places, references: tuple[str,
     for number, (zones, found) in enumerate(about, 1):
         body = {**read.body, "info": found}
         if references:
-            body["references"] = " ".join(references)
+            body["references"] = " ".join(key.removesuffix(UNVERIFIED) for key in references)
         key = read.key if number == 1 else f"{read.key}#{number}"
         yield Event("alert", key, read.alert.sent, body, tuple(sorted(zones)), believed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 
@@ -20,7 +21,8 @@ def schema_fault(alert: etree._Element) -> tuple[str, str] | None:
     schema = _schema()
     if schema.validate(alert):
         return None
-    first = next(iter(schema.error_log))
+    log: Any = schema.error_log  # its stubs do not know that it can be gone through
+    first = log[0]
     place = first.path.rsplit("/", 1)[-1].split("[")[0].rsplit(":", 1)[-1] if first.path else "alert"
     return place if place != "*" else _named(first.message), first.message.replace(f"{{{CAP}}}", "")[:500]
 

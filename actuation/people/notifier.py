@@ -22,7 +22,8 @@ from actuation.people.channel import Answer, ChannelError, Sender
 from actuation.people.notices import Audience, Channel, Language, Notices, SecretMissing, load_notices, resolve
 from actuation.people.outbox import Delivery, NewDelivery, Outbox, row_of
 from actuation.scenario.effect import NotifyPeople
-from city.profile import load_city
+from city.geometry import features
+from city.profile import City, load_city
 from city.settings import Settings
 from ingest.contracts.notice_delivery import NoticeDelivery, Result
 
@@ -55,6 +56,7 @@ class Notifier:
         city = load_city(settings)
         self._notices = notices if notices is not None else load_notices(city.folder)
         self._zone = city.timezone
+        self._called = _called(city)
         self._key = settings.pseudonym_key.get_secret_value().encode()
         self._environment = os.environ if environment is None else environment
         self._on_delivery, self._clock = on_delivery, clock
@@ -253,7 +255,8 @@ class Notifier:
             return Answer(False, final=True, text=str(error)), NOBODY
         languages = self._languages(one)
         messages = [
-            template.render(each.template, each.fields, languages, each.mode == "drill", self._zone) for each in group
+            template.render(each.template, each.fields, languages, each.mode == "drill", self._zone, self._called)
+            for each in group
         ]
         message = messages[0] if len(messages) == 1 else template.digest(messages, languages[0])
         return sender.send(message), self._pseudonym(address)
@@ -311,6 +314,16 @@ class Notifier:
                 self._on_delivery(row)
             except Exception:
                 LOG.exception("notices: whoever listens to deliveries failed")
+
+
+def _called(city: City) -> dict[str, tuple[str, str]]:
+    """Zones, sites and devices by what people call them."""
+    found: dict[str, tuple[str, str]] = {}
+    for layer, key in (("zones", "zone_id"), ("sites", "site_id"), ("devices", "device_id")):
+        for feature in features(city, layer):
+            told = feature.properties.model_dump()
+            found[str(told[key])] = (str(told["name_ru"]), str(told["name_en"]))
+    return found
 
 
 def _still(one: Delivery) -> Result:

@@ -71,22 +71,42 @@ def names() -> list[str]:
     return sorted(path.stem for path in TEMPLATES.glob("*.toml"))
 
 
-def render(name: str, fields: Mapping[str, Any], languages: Sequence[Language], drill: bool, zone: ZoneInfo) -> Message:
+def render(
+    name: str,
+    fields: Mapping[str, Any],
+    languages: Sequence[Language],
+    drill: bool,
+    zone: ZoneInfo,
+    called: Mapping[str, tuple[str, str]] | None = None,
+) -> Message:
     """The text in each language, the first one's title; a drill says so before anything else.
 
+    called: what a zone, site or device of the register is called, Russian and English.
     A name without a template still reaches people, with its fields as they are: silence would be worse.
     """
     try:
         found = load_template(name)
     except KeyError:
         found = Template(ru=_plain(name, fields), en=_plain(name, fields))
-    shown = {key: _say(value, zone) for key, value in fields.items()}
-    texts = [found.ru if language == "ru" else found.en for language in languages]
-    bodies = [_fill(texts[0].body, shown)]
-    bodies += [f"{_fill(text.title, shown)}\n{_fill(text.body, shown)}" for text in texts[1:]]
-    title = _fill(texts[0].title, shown) or name
-    body = "\n\n".join(bodies).strip() or title  # a channel refuses an empty message
-    return Message(title=title, body=shorten(body), drill=drill)
+    texts = []
+    for language in languages:
+        shown = _shown(fields, language, zone, called or {})
+        text = found.ru if language == "ru" else found.en
+        texts.append((_fill(text.title, shown) or name, _fill(text.body, shown)))
+    bodies = [texts[0][1], *(f"{title}\n{body}" for title, body in texts[1:])]
+    body = "\n\n".join(bodies).strip() or texts[0][0]  # a channel refuses an empty message
+    return Message(title=texts[0][0], body=shorten(body), drill=drill)
+
+
+def _shown(
+    fields: Mapping[str, Any], language: Language, zone: ZoneInfo, called: Mapping[str, tuple[str, str]]
+) -> dict[str, str]:
+    """Fields as people of the language read them; `headline_ru` and `headline_en` are also `headline`."""
+    shown = {key: _say(value, zone, language, called) for key, value in fields.items()}
+    for suffix in ("_en", "_ru") if language == "ru" else ("_ru", "_en"):
+        own = {key.removesuffix(suffix): text for key, text in shown.items() if key.endswith(suffix)}
+        shown |= {key: text for key, text in own.items() if text != NOTHING}
+    return shown
 
 
 def digest(messages: Sequence[Message], language: Language) -> Message:
@@ -116,16 +136,17 @@ def _fill(text: str, shown: Mapping[str, str]) -> str:
     return "\n".join(lines).strip()
 
 
-def _say(value: Any, zone: ZoneInfo) -> str:
+def _say(value: Any, zone: ZoneInfo, language: Language, called: Mapping[str, tuple[str, str]]) -> str:
     if value is None or value in ("", []):
         return NOTHING
     if isinstance(value, datetime):
         return f"{value.astimezone(zone):%d.%m %H:%M}"
     if isinstance(value, str):
-        return _say(moment, zone) if (moment := _moment(value)) else value
+        names, moment = called.get(value, (value, value)), _moment(value)
+        return names[0 if language == "ru" else 1] if moment is None else _say(moment, zone, language, called)
     if isinstance(value, list | tuple):
-        return ", ".join(_say(one, zone) for one in value)
-    return str(value)
+        return ", ".join(_say(one, zone, language, called) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _moment(text: str) -> datetime | None:

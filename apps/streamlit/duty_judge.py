@@ -13,9 +13,10 @@ from apps.streamlit.look import Level
 ANSWER_S = 3.0
 """A device that has said nothing for so long after its command is called silent: on screen within five seconds."""
 
-SENSED_OLD_S = 900.0
-"""A sensor that has said nothing for so long is not believed."""
+SENSED_OLD_S = 200.0
+"""Devices tell their state each minute (docs/devices-protocol.md); one that missed three times is not believed."""
 
+KINDS = ("door", "siren", "display", "lamp")
 Standing = Literal["silent", "failed", "refused", "waiting", "done", "idle"]
 ORDER: tuple[Standing, ...] = ("silent", "failed", "refused", "waiting", "done", "idle")
 LEVEL: dict[Standing, Level] = {
@@ -84,7 +85,11 @@ def sense(row: DeviceRow, now: datetime) -> Sense:
 
 
 def worst_first(rows: Iterable[DeviceRow], now: datetime) -> list[DeviceRow]:
-    return sorted(rows, key=lambda row: (ORDER.index(standing(row, now)), row["kind"], row["device_id"]))
+    """By standing; doors before what only sounds or shines."""
+    kinds = {kind: index for index, kind in enumerate(KINDS)}
+    return sorted(
+        rows, key=lambda row: (ORDER.index(standing(row, now)), kinds.get(row["kind"], len(kinds)), row["device_id"])
+    )
 
 
 def count(rows: Iterable[DeviceRow], now: datetime) -> Count:
@@ -147,3 +152,9 @@ def dial(contact: str | None) -> str:
         elif started and sign not in " ()-":
             break
     return f"tel:{digits}" if len(digits) > 6 else ""
+
+
+def name_and_number(contact: str) -> tuple[str, str]:
+    """ "Анна, +7 4850 55-01-21" as the name and the number, which must not break over two lines."""
+    name, plus, number = contact.partition("+")
+    return (name.rstrip(" ,"), f"+{number}".replace(" ", "\u00a0").replace("-", "\u2011")) if plus else (contact, "")

@@ -29,12 +29,12 @@ def kind_of(run: RunRow) -> str:
     return run["mode"]
 
 
-def run_card(run: RunRow, tally: Count, words: Words, place: Place, now: datetime) -> None:
-    """One activation: what, where, since when, and the answers as they come in."""
+def run_card(run: RunRow, tally: Count, words: Words, place: Place, now: datetime, alone: bool) -> None:
+    """One activation: what, where, since when, and the answers as they come in. alone: the sentence above names it."""
     kind = kind_of(run)
     title = run["title_ru"] if words.language == "ru" else run["title_en"]
     zones = ", ".join(place.called(zone, words.language) for zone in run["zones"])
-    facts = [title if run["headline"] else "", zones, words("duty.since", age=span(run["started_at"], now, words))]
+    facts = ["" if alone else run["headline"], zones, words("duty.since", age=span(run["started_at"], now, words))]
     if run["ends_at"] is not None:
         ends = duty_judge.moment(run["ends_at"])
         facts.append(words("duty.until", time=words.clock(ends)))
@@ -43,7 +43,7 @@ def run_card(run: RunRow, tally: Count, words: Words, place: Place, now: datetim
     shown = "".join(f"<span>{escape(fact)}</span>" for fact in facts if fact)
     st.html(
         f'<section class="d-run d-{kind}"><header><b>{escape(words(f"duty.kind_{kind}"))}</b>'
-        f"<strong>{escape(run['headline'] or title)}</strong><p>{shown}</p></header>"
+        f"<strong>{escape(title)}</strong><p>{shown}</p></header>"
         f"{_figures(run, tally, words) if tally.expected else ''}</section>"
     )
 
@@ -58,7 +58,7 @@ def _figures(run: RunRow, tally: Count, words: Words) -> str:
     cells = [
         _figure(words("duty.commanded"), tally.expected, ""),
         _figure(words("duty.answered"), tally.done, "good"),
-        _figure(words("duty.sensed_open"), tally.opened, "good"),
+        _figure(words("duty.sensed_open"), tally.opened, "good" if run["mode"] == "live" else ""),
         _figure(words("duty.silent"), tally.silent, "bad" if tally.silent else ""),
     ]
     if tally.waiting:
@@ -85,17 +85,33 @@ def calls(rows: Sequence[DeviceRow], words: Words, now: datetime, contact: dict[
         stand = duty_judge.standing(row, now)
         name = row["name_ru"] if words.language == "ru" else row["name_en"]
         whom = contact.get(row["device_id"], "")
-        link = duty_judge.dial(whom)
-        call = f'<a href="{escape(link, quote=True)}">{escape(whom)}</a>' if link else f"<em>{escape(whom)}</em>"
         why = words(f"duty.stand_{stand}")
         reason = f": {_reason(row['reason'], words)}" if row["reason"] else ""
         sensed = words("duty.sensor_says", state=state(row["sensed"], words))
         items.append(
             f'<li class="d-call d-{stand}"><div><i aria-hidden="true">{SIGNS[duty_judge.LEVEL[stand]]}</i>'
             f"<strong>{escape(row['address'] or name)}</strong><span>{escape(name)}</span>"
-            f"<small>{escape(why + reason)}. {escape(sensed)}</small></div>{call if whom else ''}</li>"
+            f"<small>{escape(why + reason)}. {escape(sensed)}</small></div>{_call(whom)}</li>"
         )
     st.html(f'<ul class="d-calls">{"".join(items)}</ul>')
+
+
+def _call(whom: str) -> str:
+    """A wide button that dials; a contact without a telephone is only named."""
+    if not whom:
+        return ""
+    link, (name, number) = duty_judge.dial(whom), duty_judge.name_and_number(whom)
+    if not link:
+        return f"<em>{escape(whom)}</em>"
+    return f'<a href="{escape(link, quote=True)}"><span>{escape(name)}</span>{escape(number)}</a>'
+
+
+def book(entries: Iterable[tuple[str, str]]) -> None:
+    """Places and whom to call there, for when nothing else is known."""
+    items = "".join(
+        f'<li class="d-call"><div><strong>{escape(place)}</strong></div>{_call(whom)}</li>' for place, whom in entries
+    )
+    st.html(f'<ul class="d-calls">{items}</ul>')
 
 
 def state(sensed: str | None, words: Words) -> str:

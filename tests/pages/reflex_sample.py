@@ -15,7 +15,7 @@ from typing import Any
 
 from actuation.reflex.server import RefusedError, Server
 from actuation.reflex.shapes import CapVerdict, CommandRow, DeviceRow, Draft, Role, RunRow, Status, TimelineLine
-from actuation.reflex.token import make_token
+from actuation.reflex.token import token_path
 from city.contacts import load_contacts
 from city.settings import Settings, settings
 
@@ -261,7 +261,11 @@ def _places() -> list[dict[str, Any]]:
 def serve(chosen: Settings, scene: str = "calm") -> tuple[Play, Server]:
     """The server, started; its port is the settings'."""
     play = Play(scene)
-    server = Server(play, make_token(chosen), chosen.host, chosen.reflex_port)
+    path = token_path(chosen)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("a-token-of-the-play")
+    server = Server(play, path.read_text(), chosen.host, chosen.reflex_port)
     server.start()
     return play, server
 

@@ -36,12 +36,12 @@ class Clock:
 
 def test_a_message_as_telegram_takes_it(make: Make, telegram: Telegram) -> None:
     notifier = make(notices(telegram, languages=["ru", "en"]))
-    notifier.submit(effect(fields={"headline": "<b>Ракетная</b> & {zones}", "zones": ["Заречный"]}))
+    notifier.submit(effect(fields={"headline_ru": "<b>Ракетная</b> & {zones}", "zones": ["dma-1"]}))
     wait_for(lambda: telegram.got)
     text = telegram.got[0]["text"]
     assert telegram.got[0]["chat_id"] == int(SECRETS["DUTY_CHAT"])
     assert "&lt;b&gt;Ракетная&lt;/b&gt; &amp; {zones}" in text, "a headline is data: no markup, no placeholder"
-    assert text.index("Укройтесь") < text.index("Take shelter")
+    assert text.index("Районы: Заречный") < text.index("take shelter") < text.index("Areas: Zarechny")
     row = rows(notifier, 1)[0]
     assert (row.result, row.attempt, row.channel, row.together) == ("sent", 1, "tg", 1)
     assert SECRETS["DUTY_CHAT"] not in row.recipient
@@ -165,7 +165,7 @@ def test_one_silent_channel_does_not_hold_up_another(make: Make, telegram: Teleg
         notifier = make(Notices.model_validate(chosen))
         notifier.submit(effect())
         wait_for(lambda: hook.got, 2)
-        assert hook.got[0]["title"] == "Ракетная опасность"
+        assert hook.got[0]["title"] == "Ракетная опасность: укройтесь сейчас"
         assert not telegram.got
 
 
@@ -176,8 +176,8 @@ def test_notices_of_a_minute_come_as_one(make: Make, telegram: Telegram) -> None
     wait_for(lambda: len(telegram.got) == 1)
     wait_for(lambda: results(notifier) == ["sent"])
     for number in range(2, 6):
-        notifier.submit(effect(number, severity="minor", fields={"headline": f"Площадка {number}"}))
-    notifier.submit(effect(9, fields={"headline": "Укройтесь"}))
+        notifier.submit(effect(number, severity="minor", fields={"headline_ru": f"Площадка {number}"}))
+    notifier.submit(effect(9, fields={"headline_ru": "Укройтесь"}))
     wait_for(lambda: len(telegram.got) == 2)
     assert "Укройтесь" in telegram.got[1]["text"], "a critical one does not wait for the others"
     clock.ahead += timedelta(minutes=11)

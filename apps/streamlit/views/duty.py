@@ -23,7 +23,6 @@ WALL_LINES, LINES = 8, 40
 LEVELS: dict[str, Level] = {
     "alarm": "bad", "waiting": "warn", "drill": "warn", "drafts": "warn", "acting": "good", "calm": "good",
 }  # fmt: skip
-KINDS = ("door", "siren", "lamp", "display")
 
 
 def main() -> None:
@@ -38,24 +37,25 @@ def main() -> None:
         person = who.here()
         _sign(person, words)
         now_live()
-        if person.may_press:
-            with frame.told(words):
-                _controls(words)
         left, right = st.columns([3, 2], gap="medium")
         with left:
             parts.heading(words("duty.map"), words("duty.map_note"))
             live_map()
         with right:
-            below_right()
+            sources()
+        if person.may_press:
+            with frame.told(words):
+                _controls(words)
         below()
 
 
 def _wall() -> None:
-    now_live(wall=True)
+    """What is going on and whom to call at the left, where at the right: one screen, nothing to scroll."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        live_map(wall=True)
+        now_live(wall=True)
     with right:
+        live_map(wall=True)
         wall_lines()
 
 
@@ -91,7 +91,7 @@ def now_live(wall: bool = False) -> None:
         _said(words)
         person = who.Person() if wall else who.here()
         for run in runs:
-            duty_parts.run_card(run, tallies[run["run_id"]], words, frame.place(), now)
+            duty_parts.run_card(run, tallies[run["run_id"]], words, frame.place(), now, alone=len(runs) == 1)
             if person.may_press:
                 _run_buttons(run, person, words)
         asked = _asked(runs, seen)
@@ -99,9 +99,8 @@ def now_live(wall: bool = False) -> None:
         if missing:
             parts.heading(words("duty.call"), words("duty.call_note", count=len(missing)))
             duty_parts.calls(missing[:SHOWN], words, now, _contacts(missing))
-        if asked and not wall:
-            with st.expander(words("duty.all_devices", count=len(asked)), key="duty_devices", expanded=not missing):
-                duty_parts.devices(duty_judge.worst_first(asked, now), words, now, SHOWN)
+        if not wall:
+            _drafts(seen, person, words)
 
 
 def _away(trouble: data.Trouble, words: Words) -> None:
@@ -110,6 +109,24 @@ def _away(trouble: data.Trouble, words: Words) -> None:
     parts.notice(
         words("duty.away_remedy"), words(f"trouble.{trouble.code}.remedy"), words(f"trouble.{trouble.code}.command")
     )
+    with frame.told(words):
+        place = frame.place()
+        book = load_contacts(data.current().cities_dir / data.current().city)
+        entries = [
+            (_places([place.called(key, words.language) for key in (*one.buildings, *one.devices)]), str(one))
+            for one in book.contacts
+        ]
+        if book.otherwise is not None:
+            entries.insert(0, (words("duty.otherwise"), str(book.otherwise)))
+        if entries:
+            parts.heading(words("duty.call"))
+            duty_parts.book(entries)
+
+
+def _places(names: list[str]) -> str:
+    """The first two, and how many more."""
+    more = f" +{len(names) - 2}" if len(names) > 2 else ""
+    return ", ".join(names[:2]) + more
 
 
 def _sentence(
@@ -203,6 +220,10 @@ def _said(words: Words) -> None:
 
 def _controls(words: Words) -> None:
     """Start and drill: what and where must be chosen; a live start is asked for twice."""
+    try:
+        desk.look()
+    except data.Trouble:
+        return  # the page says above why there is nothing to press
     chosen = data.current()
     found = scenarios.choices(str(chosen.cities_dir / chosen.city / "scenarios"))
     parts.heading(words("duty.start_something"), words("duty.start_note"))
@@ -261,7 +282,7 @@ def live_map(wall: bool = False) -> None:
         return
     with frame.told(words):
         now = duty_judge.moment(seen.status["now"]) or frame.now()
-        by_kind = {kind: [row for row in seen.devices if row["kind"] == kind] for kind in KINDS}
+        by_kind = {kind: [row for row in seen.devices if row["kind"] == kind] for kind in duty_judge.KINDS}
         layers = [
             maps.PointLayer(kind, [_point(row, words, now) for row in rows], 10 if kind == "door" else 7)
             for kind, rows in by_kind.items()
@@ -269,7 +290,7 @@ def live_map(wall: bool = False) -> None:
         deck = maps.deck(place, layers, light=True, areas=maps.zone_areas(_zone_colours(seen)))
         opened = sum(duty_judge.sense(row, now) == "open" for row in by_kind["door"])
         alt = words("duty.map_alt", opened=opened, doors=len(by_kind["door"]))
-        st.pydeck_chart(deck, height=640 if wall else 440, key=f"duty_map{'_wall' if wall else ''}", alt=alt)
+        st.pydeck_chart(deck, height=520 if wall else 440, key=f"duty_map{'_wall' if wall else ''}", alt=alt)
         shown = [duty_judge.sense(row, now) for row in seen.devices]
         parts.legend(
             (duty_judge.RGB[sense], words(f"duty.sense_{sense}"), str(shown.count(sense)))
@@ -303,15 +324,14 @@ def _zone_colours(seen: desk.Seen) -> list[tuple[dict[str, object], tuple[int, i
 
 
 @st.fragment(run_every=MAP_S)
-def below_right() -> None:
-    """Drafts that wait for a person, and what each source last said."""
+def sources() -> None:
+    """What each source last said, and when."""
     words = frame.words()
     try:
         seen = desk.look()
     except data.Trouble:
         return
     with frame.told(words):
-        _drafts(seen, who.here(), words)
         parts.heading(words("duty.sources"))
         now = duty_judge.moment(seen.status["now"]) or frame.now()
         rows = [
@@ -367,7 +387,7 @@ def _decide(draft_id: str, confirm: bool) -> None:
 
 @st.fragment(run_every=MAP_S)
 def below() -> None:
-    """The ledger's newest lines, what ended lately, and every device of the city."""
+    """Devices of what runs, the ledger's newest lines, what ended lately, and every device of the city."""
     words = frame.words()
     try:
         lines, ended, seen = desk.timeline(), desk.past(frame.now() - timedelta(days=30)), desk.look()
@@ -375,6 +395,10 @@ def below() -> None:
         return
     with frame.told(words):
         now = duty_judge.moment(seen.status["now"]) or frame.now()
+        asked = _asked(seen.runs, seen)
+        if asked:
+            parts.heading(words("duty.all_devices", count=len(asked)), words("duty.columns_note"))
+            duty_parts.devices(duty_judge.worst_first(asked, now), words, now, SHOWN)
         parts.heading(words("duty.timeline"), words("duty.timeline_note"))
         if lines:
             duty_parts.timeline(lines[:LINES], words, frame.place())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ import pytest
 import shapely
 
 from actuation.cap import Accepted, CapSource, SeenAlerts, Verdict, ZoneIndex, judge
+from city.settings import Settings
+from ingest.broker.mosquitto import find_mosquitto, mosquitto_command
 from tests.actuation.cap.signing import NOW, SENDER, Signer, signer
+from tests.broker.conftest import RunningBroker, free_pair
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -66,3 +69,15 @@ class Desk:
 @pytest.fixture
 def desk(zones: ZoneIndex) -> Desk:
     return Desk(zones, SeenAlerts())
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[RunningBroker]:
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed (apt install mosquitto)")
+    settings = Settings(home=tmp_path / "broker", mqtt_url=f"mqtt://127.0.0.1:{free_pair()}")
+    settings.home.mkdir()
+    broker = RunningBroker("mosquitto", settings, mosquitto_command(settings))
+    broker.start()
+    yield broker
+    broker.stop()
