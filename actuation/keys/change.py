@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from actuation.keys.broker import broker_secret
 from actuation.keys.files import KeysError, make_folder, write_private
 from actuation.keys.record import KEYSET, RING, ROOT, TOKEN, Master, Record, Signer
 from actuation.keys.ring import read_record, read_signer
@@ -26,6 +27,7 @@ def create(folder: Path, city: str) -> Record:
     now = datetime.now(UTC)
     root = Ed25519PrivateKey.generate()
     _write_key(folder / ROOT, root)
+    broker_secret(folder)
     write_private(folder / TOKEN, secrets.token_urlsafe(32).encode() + b"\n")
     record = Record(
         city=city,

@@ -27,6 +27,7 @@ def identity(ring: KeyRing, device: Device, lease_end: LeaseEnd = "relock") -> d
         "actions": list(device.actions),
         "lease_end": lease_end,
         "answer_key": base64url.encode(key).decode(),
+        "mqtt_password": ring.mqtt_password(device.device_id),
         "root": ring.record.root_public,
         "keyset_seq": ring.record.keyset_seq,
         "signers": {signer.kid: signer.public for signer in ring.record.good_signers()},

@@ -10,6 +10,7 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ValidationError
 
+from actuation.keys.broker import broker_password, broker_secret
 from actuation.keys.derive import device_key
 from actuation.keys.files import KeysError, read_private
 from actuation.keys.record import KEYSET, RING, TOKEN, Record, Signer
@@ -79,6 +80,10 @@ class KeyRing:
                 self._devices[device_id] = known
         return known
 
+    def mqtt_password(self, device_id: str) -> str:
+        """Of the device at the broker, where its user is its device_id (`gorodok acl`)."""
+        return broker_password(self._broker, device_id, self.record.device_serials.get(device_id, 0))
+
     def refresh(self) -> bool:
         """Reads the files again when they changed. True: they had; the keyset is to be published again."""
         stamp = self._looked()
@@ -111,6 +116,7 @@ class KeyRing:
         self._masters = [(m.generation, read_private(self._folder / m.file)) for m in self.record.good_masters()]
         self._keyset = read_private(self._folder / KEYSET)
         self._token = read_private(self._folder / TOKEN).decode().strip()
+        self._broker = broker_secret(self._folder)
         self._devices: dict[str, tuple[bytes, ...]] = {}
 
     def _private(self, signer: Signer) -> Ed25519PrivateKey:

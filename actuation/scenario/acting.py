@@ -131,9 +131,13 @@ def end_command(run: Run, hold: Hold, now: datetime) -> CommandDevices:
 
 
 def notice(run: Run, cause: Cause, audience: str, template: str, severity: Any, **more: Any) -> NotifyPeople:
+    words = run.fields
     fields = {
         "scenario": run.scenario,
         "mode": run.mode,
+        "headline": words.get("headline_ru") or words.get("headline_en") or words.get("title") or run.scenario,
+        "instruction": words.get("instruction_ru") or words.get("instruction_en"),
+        "by": ", ".join(run.people) or None,
         "zones": list(run.zones),
         "site_id": run.site_id,
         "started_at": run.started_at.isoformat(),
@@ -244,8 +248,8 @@ def _fill(words: Words, run: Run) -> str:
 def _infos(run: Run, step: CapStep, now: datetime) -> list[dict[str, Any]]:
     """The <info> blocks that came, or one a language of our own words."""
     ends = run.ends_at.isoformat() if run.ends_at else None
-    if step.event is None:
-        return [dict(info) for info in run.body.get("info") or ()]
+    if step.pass_on and run.body.get("info"):
+        return [dict(info) for info in run.body["info"]]
     blocks = []
     for language in ("ru", "en"):
         words = {name: getattr(getattr(step, name), language) for name in ("event", "headline", "instruction")

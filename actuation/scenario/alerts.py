@@ -44,7 +44,7 @@ def match(trigger: AlertTrigger, body: Mapping[str, Any]) -> Matched | None:
     """The trigger's <info> of the alert; None where it means none of them."""
     if body.get("status") not in trigger.statuses or body.get("scope") not in trigger.scopes:
         return None
-    infos = body.get("info") or ()
+    infos = [info for info in body.get("info") or () if isinstance(info, Mapping)]
     meant = [info for info in infos if _is_meant(trigger, info)]
     if not meant and (infos or _asks(trigger)):
         return None

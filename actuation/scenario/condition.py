@@ -117,11 +117,12 @@ def value_of(condition: Condition, seen: Surroundings) -> Any:
 
 def field_of(body: Mapping[str, Any], path: str) -> Any:
     """A field of a message; a device's measured values may lie in its `reading`. None when it has none."""
-    found: Any = body
-    for name in path.split("."):
-        if not isinstance(found, Mapping):
-            return None
-        found = found[name] if name in found else (found.get("reading") or {}).get(name) if found is body else None
+    first, _, rest = path.partition(".")
+    found: Any = body.get(first)
+    if found is None and isinstance(reading := body.get("reading"), Mapping):
+        found = reading.get(first)
+    for name in rest.split(".") if rest else ():
+        found = found.get(name) if isinstance(found, Mapping) else None
     return found
 
 

@@ -60,6 +60,12 @@ def least(*modes: Mode) -> Mode:
     return min(modes, key=RANK.__getitem__)
 
 
+def word_of(body: Mapping[str, Any], name: str) -> str | None:
+    """A field as text; None where it is missing. Whatever a message holds, the engine does not stumble over it."""
+    found = body.get(name)
+    return None if found is None else found if isinstance(found, str) else str(found)
+
+
 def device_of(body: Mapping[str, Any]) -> str | None:
     found = body.get("device_id") or body.get("device")
     return str(found) if found else None
@@ -104,11 +110,11 @@ def _alert(trigger: AlertTrigger, event: Event, town: Town, now: datetime) -> Su
 
 def _camera(trigger: CameraTrigger, event: Event, town: Town, now: datetime) -> Subject | None:
     body = event.body
-    if body.get("class_name") not in trigger.class_names or _is_old(event, now, trigger.newest_s):
+    if word_of(body, "class_name") not in trigger.class_names or _is_old(event, now, trigger.newest_s):
         return None
     if not isinstance(body.get("confidence"), int | float) or body["confidence"] < trigger.confidence:
         return None
-    site_id = body.get("site_id")
+    site_id = word_of(body, "site_id")
     fields = {"camera_id": body.get("camera_id"), "class_name": body["class_name"], "confidence": body["confidence"]}
     return Subject(f"site:{site_id}", _zones(event, town, site_id, None), site_id, None, fields)
 
@@ -136,7 +142,7 @@ def _state(trigger: StateTrigger, event: Event, town: Town, now: datetime) -> Su
     if feed != trigger.feed or (trigger.entities and entity not in trigger.entities):
         return None
     device = town.devices.get(entity)
-    site_id = (device.site_id if device else None) or event.body.get("site_id")
+    site_id = (device.site_id if device else None) or word_of(event.body, "site_id")
     return Subject(
         f"state:{feed}/{entity}", _zones(event, town, site_id, entity), site_id, None, {"feed": feed, "entity": entity}
     )
@@ -164,7 +170,8 @@ def _check(trigger: CheckTrigger, event: Event, town: Town, now: datetime) -> Su
 
 
 def _silent(trigger: SilentTrigger, event: Event, town: Town, now: datetime) -> Subject | None:
-    feed, silent_s = event.body.get("feed"), event.body.get("silent_s", 0)
+    feed, silent_s = word_of(event.body, "feed"), event.body.get("silent_s")
+    silent_s = silent_s if isinstance(silent_s, int | float) else 0
     if (trigger.feeds and feed not in trigger.feeds) or silent_s < trigger.silent_s or _is_old(event, now, NEWEST_S):
         return None
     return Subject(f"feed:{feed}", tuple(event.zones), fields={"feed": feed, "silent_s": silent_s})

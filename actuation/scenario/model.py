@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from actuation.scenario.condition import Condition, Model
 from actuation.scenario.step import Code, CommandStep, EndingStep, Step, Words, name_of
-from actuation.scenario.trigger import Seconds, Trigger
+from actuation.scenario.trigger import CameraTrigger, DeviceTrigger, Seconds, Trigger
 from city.problem import at_key
 
 COMMANDED = ("alert", "button", "schedule")
@@ -42,6 +42,9 @@ class Scenario(Model):
     )
     triggers: tuple[Trigger, ...] = Field(min_length=1)
     conditions: tuple[Condition, ...] = Field(default=(), description="All must hold for a start")
+    keeps: tuple[DeviceTrigger | CameraTrigger, ...] = Field(
+        default=(), description="Events that begin nothing but keep a run from ending by quiet_s"
+    )
     ends: tuple[Trigger, ...] = Field(default=(), description="Events that end the run of the same subject")
     steps: tuple[Step, ...] = Field(min_length=1)
     at_end: tuple[EndingStep, ...] = ()
@@ -61,6 +64,8 @@ class Scenario(Model):
             raise at_key("steps.name", ", ".join(twice), "used twice: give each step a name of its own")
         if self.per != "entity" and any(each.on == "alert" for each in self.triggers):
             raise at_key("per", self.per, "each alert has a run of its own: leave `per` out, or the alert trigger")
+        if self.keeps and self.timers.quiet_s is None:
+            raise at_key("keeps", f"{len(self.keeps)} triggers", "nothing to keep: add timers.quiet_s, or remove it")
         bare = [each.on for each in self.triggers if each.on not in COMMANDED and each.confirm_within_s is None]
         for index, step in enumerate(self.steps):
             if isinstance(step, CommandStep) and step.after_s >= self.timers.max_hold_s:

@@ -54,7 +54,8 @@ class Rule:
     scenario: Scenario
     index: int
     trigger: Trigger
-    ends: bool
+    ends: bool = False
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ class Program:
         rules: dict[str, list[Rule]] = {}
         names: set[str] = set()
         for one in by_code.values():
-            for ends, triggers in ((False, one.triggers), (True, one.ends)):
+            for role, triggers in (("start", one.triggers), ("keep", one.keeps), ("end", one.ends)):
                 for index, trigger in enumerate(triggers):
-                    rules.setdefault(trigger.on, []).append(Rule(one, index, trigger, ends))
+                    rules.setdefault(trigger.on, []).append(Rule(one, index, trigger, role == "end", role == "keep"))
                     names.update(name for each in trigger.when for name in watched(each))
             conditions = [*one.conditions, *(each for step in (*one.steps, *one.at_end) for each in step.when)]
             names.update(name for each in conditions for name in watched(each))
@@ -127,6 +128,13 @@ class Program:
             effects += more
         return state, tuple(effects)
 
+    @property
+    def feeds(self) -> frozenset[str]:
+        """Feeds whose city state some scenario looks at: the runner needs no others."""
+        triggers = (rule.trigger for rule in self._rules.get("state", ()))
+        named = {trigger.feed for trigger in triggers if isinstance(trigger, StateTrigger)}
+        return frozenset(named | {name.split("/", 1)[0] for name in self._watched})
+
     # Events, by kind
 
     def _plain(self, turn: Turn, event: Event) -> None:
@@ -142,12 +150,25 @@ class Program:
     def _call(self, turn: Turn, rule: Rule, event: Event, subject: Subject) -> None:
         if rule.ends:
             self._end_subject(turn, rule.scenario, event, subject)
+        elif rule.keeps:
+            self._keep(turn, rule.scenario, event, subject)
         else:
             self._start(turn, rule, event, subject)
 
+    def _keep(self, turn: Turn, scenario: Scenario, event: Event, subject: Subject) -> None:
+        """The run of this subject goes on as if its start had been repeated; where there is none, nothing begins."""
+        name = _subject_name(scenario, subject)
+        run = self._open(turn, scenario.scenario, name, "shadow") if name is not None else None
+        if run is None or run.phase != "active" or scenario.timers.quiet_s is None:
+            return
+        if RANK[ceiling(event)] >= RANK[run.mode]:
+            quiet_at = turn.now + timedelta(seconds=scenario.timers.quiet_s)
+            turn.put(replace(run, quiet_at=quiet_at, last_at=max(run.last_at, event.at)))
+
     def _alert(self, turn: Turn, event: Event) -> None:
         body = event.body
-        if body.get("msgType") not in ("Alert", "Update", "Cancel") or alerts.parse_time(body.get("sent")) is None:
+        named = all(isinstance(body.get(name), str) for name in ("sender", "identifier", "msgType"))
+        if not named or body["msgType"] not in ("Alert", "Update", "Cancel") or not alerts.parse_time(body.get("sent")):
             return
         key, refers = alerts.key_of(body), [key for key, _ in alerts.references(body)]
         changes = body["msgType"] != "Alert"
@@ -187,7 +208,8 @@ class Program:
                 continue
             subject = None
             if event.body["msgType"] == "Update":
-                subject = self._meant(turn, run.scenario, event)
+                said = event if event.zones else replace(event, zones=run.zones)  # names no area: where it was
+                subject = self._meant(turn, run.scenario, said)
             if subject is not None and least(self.scenarios[run.scenario].mode, can) == run.mode:
                 self._move(turn, run, event, key, subject)
                 moved.add(run.scenario)
@@ -245,7 +267,7 @@ class Program:
                     self._press(turn, rule, event)
                     return
             if press == "drill":
-                self._press(turn, Rule(scenario, 0, ButtonTrigger(on="button"), False), event)
+                self._press(turn, Rule(scenario, 0, ButtonTrigger(on="button")), event)
 
     def _press(self, turn: Turn, rule: Rule, event: Event) -> None:
         subject = subject_of(rule.trigger, event, self.town, turn.now)
@@ -312,7 +334,7 @@ class Program:
             scenario = self.scenarios.get(code)
             if scenario is None or index >= len(scenario.triggers):
                 continue
-            rule = Rule(scenario, index, scenario.triggers[index], False)
+            rule = Rule(scenario, index, scenario.triggers[index])
             event = Event("state", since.key, since.at, since.body, since.zones, since.trust)  # type: ignore[arg-type]
             subject = subject_of(rule.trigger, event, self.town, turn.now)
             if subject is not None:
@@ -332,7 +354,7 @@ class Program:
             return
         open_run = self._open(turn, scenario.scenario, name, mode)
         if open_run is not None:
-            self._again(turn, open_run, scenario, event)
+            self._again(turn, open_run, scenario, event, subject)
             return
         run_id = _run_id(scenario.scenario, name, mode, event)
         if run_id in turn.runs or self._is_over(turn, scenario.scenario, name, mode, event, alert):
@@ -359,7 +381,7 @@ class Program:
             return
         run = replace(run, confirm_by=turn.now + timedelta(seconds=within))
         turn.effects.append(
-            acting.notice(run, acting.cause_of(run, "confirm"), DUTY, "confirm_wanted", "critical", within_s=within)
+            acting.notice(run, acting.cause_of(run, "confirm"), DUTY, "confirm", "critical", within_s=within)
         )
         turn.put(run)
 
@@ -385,7 +407,7 @@ class Program:
             for one in (*turn.runs.values(), *turn.past.values())
         )
 
-    def _again(self, turn: Turn, run: Run, scenario: Scenario, event: Event) -> None:
+    def _again(self, turn: Turn, run: Run, scenario: Scenario, event: Event, subject: Subject) -> None:
         """Another event of the same subject: the run goes on. One of the very moment of its start acts as the start."""
         if event.key in run.keys or run.event_kind == "alert":
             return
@@ -400,7 +422,10 @@ class Program:
         if run.phase == "active" and scenario.timers.quiet_s is not None:
             run = replace(run, quiet_at=turn.now + timedelta(seconds=scenario.timers.quiet_s))
         if together:
-            run = replace(run, event_key=min(run.event_key, event.key))
+            if event.key < run.event_key:
+                run = replace(
+                    run, event_key=event.key, body=event.body, fields=subject.fields, device_id=subject.device_id
+                )
             as_start = {"event_kind": event.kind, "event_key": event.key}
             for index, step in enumerate(scenario.steps):
                 if not step.after_s:
@@ -427,6 +452,7 @@ class Program:
             self._end_others(turn, run, step)
             return run
         before = run.holds
+        run = replace(run, holds=()) if anew else run
         run = acting.begin(turn, run, self.town, index, step, name, acting.cause_of(run, name, **caused), zones)
         return replace(run, holds=before) if anew else run
 

@@ -100,7 +100,8 @@ class CapStep(_Step):
     """A CAP alert of ours onward: the alert that came, or one of these words. The end of the run cancels it."""
 
     do: Literal["publish_cap"]
-    event: Words | None = Field(default=None, description="None: pass on the alert that came")
+    pass_on: bool = Field(default=False, description="The alert that came, where one came; otherwise these words")
+    event: Words | None = None
     headline: Words | None = None
     instruction: Words | None = None
     category: Category = "Safety"
@@ -108,6 +109,14 @@ class CapStep(_Step):
     urgency: Literal["Immediate", "Expected", "Future", "Past", "Unknown"] = "Immediate"
     certainty: Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"] = "Likely"
     response: Literal["Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "Assess", "AllClear"] = "Monitor"
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.event is None:
+            raise at_key(
+                "steps.publish_cap.event", "missing", "write the words, also beside pass_on: a button has none"
+            )
+        return self
 
 
 class IncidentStep(_Step):

@@ -1,8 +1,9 @@
 """JWS compact serialization (RFC 7515) with EdDSA over Ed25519 (RFC 8037), by `cryptography` alone.
 
-joserfc does the same and was measured beside it (bench/wire.py): it takes about twice as long to sign and half as long
-again to verify. We need one algorithm of its many, and a header that is prepared once; so it is the other side of the
-interop test, and not in the millisecond path.
+joserfc does the same and was measured beside it (bench/wire.py): 51 µs against 42 to sign, 128 against 120 to verify.
+That is no reason by itself. What decides: each refusal must be one of a closed list, base64url must have one form only,
+and there is one algorithm to read instead of a registry of them (where, since RFC 9864, "EdDSA" warns as deprecated).
+So joserfc is the other side of the interop tests.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 def test_files_are_their_owners_only(folder: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
     files = sorted(folder.iterdir())
-    kinds = {"api", "devices", "keyset.jws", "ring.json", "root.key", "signer"}
+    kinds = {"api", "broker.key", "devices", "keyset.jws", "ring.json", "root.key", "signer"}
     assert {path.name.split("-")[0] for path in files} == kinds
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 

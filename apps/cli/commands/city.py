@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from apps.cli.output import BAD, NO, fail, out, print_json, print_table
 from city.check import check_city
-from city.problem import CityError
+from city.problem import CityError, Problem
+from city.profile import read_profile
 from city.scaffold import new_city
 from city.settings import settings
 
@@ -50,7 +52,7 @@ def check(
     folder = settings().cities_dir / code
     if not folder.is_dir():
         fail(f"NAME: no folder {folder}", f"gorodok city new {code} makes one", BAD)
-    problems = check_city(folder)
+    problems = check_city(folder) or _scenarios(folder)
     if as_json:
         print_json({"city": code, "problems": [problem.as_dict() for problem in problems]})
     elif problems:
@@ -59,3 +61,10 @@ def check(
         out.print(f"{code}: ошибок нет / nothing is wrong")
     if problems:
         raise typer.Exit(NO)
+
+
+def _scenarios(folder: Path) -> list[Problem]:
+    """Scenarios are checked against layers that are right; the room `city` knows nothing of them."""
+    from actuation.scenario.load import scenario_problems
+
+    return scenario_problems(read_profile(folder))

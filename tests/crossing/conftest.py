@@ -1,0 +1,1 @@
+from tests.scenario.conftest import city, program  # noqa: F401 fixtures
