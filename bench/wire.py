@@ -52,7 +52,7 @@ def _signatures(table: BenchTable, ring: KeyRing, times: int) -> None:
     claims = _claims(1)
     message, publics = ring.sign_command(claims), ring.public_keys()
     raw = {kid: key.public_bytes_raw() for kid, key in publics.items()}
-    private = ring._privates[ring.kid].private_bytes_raw()
+    private = ring._keys.privates[ring.kid].private_bytes_raw()
     key = OKPKey.import_key(
         {
             "kty": "OKP",

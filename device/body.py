@@ -9,7 +9,9 @@ class Body(Protocol):
     """A door, a lamp, a siren, a display. Replace it with one that moves relays and reads contacts."""
 
     def do(self, action: str, level: int | None, text: str | None) -> None:
-        """Starts it and returns at once. What it was told before is forgotten. The same again changes nothing."""
+        """Starts it and returns at once. What it was told before is forgotten. The same again changes nothing.
+
+        It does not raise: what cannot be done is seen by `state`."""
 
     def state(self) -> str:
         """What the sensor says now: lower-case words, never what was commanded."""

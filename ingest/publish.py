@@ -124,10 +124,16 @@ class Publisher:
     def publish(self, feed: str, publisher_id: str, payload: bytes, *, retain: bool = False) -> None:
         """Hands over one message; returns before the broker has it. Waits while as many are under way as the
         broker takes at once, so memory stays flat however fast the caller is."""
-        topic = topic_of(self._city, feed, publisher_id)
+        self._send(topic_of(self._city, feed, publisher_id), f"{feed} from {publisher_id}", payload, retain)
+
+    def publish_control(self, topic: str, payload: bytes) -> None:
+        """The same to a topic that is no feed's (actuation.topics): the gateway does not land it."""
+        self._send(topic, topic, payload, retain=False)
+
+    def _send(self, topic: str, name: str, payload: bytes, retain: bool) -> None:
         if len(payload) + len(topic) + HEADER_BYTES > self._largest:
             raise ValueError(
-                f"{feed} from {publisher_id}: {len(payload):,} bytes, and broker {self._address} takes "
+                f"{name}: {len(payload):,} bytes, and broker {self._address} takes "
                 f"{self._largest:,} a packet; split the array, or raise the broker's limit"
             )
         with self._changed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -18,8 +20,23 @@ from actuation.wire import base64url, jws
 from actuation.wire.claims import ClockClaims, CommandClaims
 from city.settings import Settings
 
+log = logging.getLogger(__name__)
+
 LONGEST_CACHE = 200_000
 """Devices whose keys are held, so that names made up by somebody do not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What the files say at one moment; swapped as a whole, so that threads never see half of a change."""
+
+    record: Record
+    privates: dict[str, Ed25519PrivateKey]
+    masters: tuple[tuple[int, bytes], ...]
+    keyset: bytes
+    token: str
+    broker: bytes
+    devices: dict[str, tuple[bytes, ...]]
 
 
 class KeyRing:
@@ -28,7 +45,7 @@ class KeyRing:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stamp = self._looked()
-        self._read()
+        self._keys = _read(folder)
 
     @classmethod
     def load(cls, settings: Settings) -> Self:
@@ -40,22 +57,26 @@ class KeyRing:
         return ring
 
     @property
+    def record(self) -> Record:
+        return self._keys.record
+
+    @property
     def city(self) -> str:
-        return self.record.city
+        return self._keys.record.city
 
     @property
     def kid(self) -> str:
         """Of the key that signs now."""
-        return self._signer(datetime.now(UTC)).kid
+        return _signing(self._keys.record).kid
 
     @property
     def keyset(self) -> bytes:
         """Which signers are good, signed by the root: publish it retained on `control_topic(city, "keys", "all")`."""
-        return self._keyset
+        return self._keys.keyset
 
     @property
     def api_token(self) -> str:
-        return self._token
+        return self._keys.token
 
     def sign_command(self, claims: CommandClaims) -> bytes:
         return self._sign(claims.payload(), "gorodok-command")
@@ -66,42 +87,48 @@ class KeyRing:
 
     def public_keys(self) -> dict[str, Ed25519PublicKey]:
         """kid → key of every signer that devices accept."""
-        return {kid: private.public_key() for kid, private in self._privates.items()}
+        return {kid: private.public_key() for kid, private in self._keys.privates.items()}
 
     def device_keys(self, device_id: str) -> tuple[bytes, ...]:
         """Newest first; one a generation of the master secret that is not revoked."""
-        known = self._devices.get(device_id)
+        keys = self._keys
+        known = keys.devices.get(device_id)
         if known is None:
-            serial = self.record.device_serials.get(device_id, 0)
+            serial = keys.record.device_serials.get(device_id, 0)
             known = tuple(
-                device_key(secret, self.city, device_id, generation, serial) for generation, secret in self._masters
+                device_key(secret, keys.record.city, device_id, generation, serial)
+                for generation, secret in keys.masters
             )
-            if len(self._devices) < LONGEST_CACHE:
-                self._devices[device_id] = known
+            if len(keys.devices) < LONGEST_CACHE:
+                keys.devices[device_id] = known
         return known
 
     def mqtt_password(self, device_id: str) -> str:
         """Of the device at the broker, where its user is its device_id (`gorodok acl`)."""
-        return broker_password(self._broker, device_id, self.record.device_serials.get(device_id, 0))
+        keys = self._keys
+        return broker_password(keys.broker, device_id, keys.record.device_serials.get(device_id, 0))
 
     def refresh(self) -> bool:
-        """Reads the files again when they changed. True: they had; the keyset is to be published again."""
+        """Reads the files again when they changed. True: they had; the keyset is to be published again.
+
+        Files that cannot be used (somebody is in the middle of a change, or has widened their rights) leave the keys as
+        they were and are looked at again: a process that runs does not fall silent in an alert.
+        """
         stamp = self._looked()
         if stamp == self._stamp:
             return False
-        self._read()
+        try:
+            self._keys = _read(self._folder)
+        except KeysError as error:
+            log.warning("keys are not read again: %s", error)
+            return False
         self._stamp = stamp
         return True
 
     def _sign(self, payload: bytes, typ: jws.Type) -> bytes:
-        kid = self._signer(datetime.now(UTC)).kid
-        return jws.sign(payload, kid, self._privates[kid], typ)
-
-    def _signer(self, now: datetime) -> Signer:
-        signer = self.record.signing(now)
-        if signer is None:
-            raise KeysError("no signer is in force", "run `gorodok keys rotate --after 0`")
-        return signer
+        keys = self._keys
+        kid = _signing(keys.record).kid
+        return jws.sign(payload, kid, keys.privates[kid], typ)
 
     def _looked(self) -> tuple[int, int] | None:
         try:
@@ -110,20 +137,32 @@ class KeyRing:
             return None
         return found.st_mtime_ns, found.st_ino
 
-    def _read(self) -> None:
-        self.record = read_record(self._folder)
-        self._privates = {s.kid: self._private(s) for s in self.record.good_signers()}
-        self._masters = [(m.generation, read_private(self._folder / m.file)) for m in self.record.good_masters()]
-        self._keyset = read_private(self._folder / KEYSET)
-        self._token = read_private(self._folder / TOKEN).decode().strip()
-        self._broker = broker_secret(self._folder)
-        self._devices: dict[str, tuple[bytes, ...]] = {}
 
-    def _private(self, signer: Signer) -> Ed25519PrivateKey:
-        private = read_signer(self._folder / signer.file)
-        if base64url.encode(private.public_key().public_bytes_raw()).decode() != signer.public:
-            raise KeysError(f"{signer.file} is not the key that {RING} names", "put back the file from your backup")
-        return private
+def _signing(record: Record) -> Signer:
+    signer = record.signing(datetime.now(UTC))
+    if signer is None:
+        raise KeysError("no signer is in force", "run `gorodok keys rotate --after 0`")
+    return signer
+
+
+def _read(folder: Path) -> _Keys:
+    record = read_record(folder)
+    return _Keys(
+        record=record,
+        privates={signer.kid: _private(folder, signer) for signer in record.good_signers()},
+        masters=tuple((m.generation, read_private(folder / m.file)) for m in record.good_masters()),
+        keyset=read_private(folder / KEYSET),
+        token=read_private(folder / TOKEN).decode().strip(),
+        broker=broker_secret(folder),
+        devices={},
+    )
+
+
+def _private(folder: Path, signer: Signer) -> Ed25519PrivateKey:
+    private = read_signer(folder / signer.file)
+    if base64url.encode(private.public_key().public_bytes_raw()).decode() != signer.public:
+        raise KeysError(f"{signer.file} is not the key that {RING} names", "put back the file from your backup")
+    return private
 
 
 def read_record(folder: Path) -> Record:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -126,12 +127,18 @@ class Ledger(LedgerReader):
             return made
 
     def next_seq(self) -> int:
-        """Number of the next command or beacon: rises for ever, over restarts and crashes too."""
+        """Number of the next command or beacon: rises for ever, over restarts and crashes too.
+
+        It begins at the microseconds since 1970 (53 bits hold them until 2255), so that a ledger that was lost,
+        restored from a backup, or is another machine's does not count below what devices have seen: they would refuse
+        everything with `sequence`.
+        """
         with self._turn:
             if self._next >= self._reserved_to:
                 with _transaction(self._db):
-                    row = self._db.execute("SELECT reserved FROM command_number").fetchone()
-                    self._next, self._reserved_to = int(row[0]), int(row[0]) + RESERVED
+                    (reserved,) = self._db.execute("SELECT reserved FROM command_number").fetchone()
+                    self._next = max(reserved, time.time_ns() // 1_000)
+                    self._reserved_to = self._next + RESERVED
                     self._db.execute("UPDATE command_number SET reserved = ?", (self._reserved_to,))
             self._next += 1
             return self._next
@@ -172,10 +179,11 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk ends some by itself
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def _entry(entry: NewEntry, **given: object) -> LedgerEntry:

@@ -7,6 +7,7 @@ original (actuation.cap).
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +16,8 @@ from lxml import etree
 from ingest.adapters.decoding import Decoding
 from ingest.adapters.fetching import Document, Fetcher, FetchError
 from ingest.adapters.source import Source
+from ingest.cap import parse as parse_alert
+from ingest.cap import split
 from ingest.cap.alert import UnusableAlertError, alert_fields, alerts_in
 from ingest.cap.index import entries, is_index
 from ingest.cap.xml import MAX_XML_BYTES, UnsafeXmlError, parse
@@ -78,6 +81,27 @@ def files_of(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.suffix.lower() in (".xml", ".cap") and file.is_file())[
         :MAX_FILES
     ]
+
+
+def in_force(data: bytes) -> list[bytes]:
+    """The bytes of each alert of a document whose time is not over; what is no XML whole, for its judge to refuse.
+
+    This saves the judge work and proves nothing: whether an alert may act is decided by actuation.cap.
+    """
+    try:
+        parts = split(data)
+    except UnsafeXmlError:
+        return [data]
+    return [part for part in parts if not _is_over(part)]
+
+
+def _is_over(part: bytes) -> bool:
+    try:
+        infos = parse_alert(part).body["info"]
+    except (UnsafeXmlError, UnusableAlertError):
+        return False
+    now = datetime.now(UTC)
+    return bool(infos) and all("expires" in info and datetime.fromisoformat(info["expires"]) <= now for info in infos)
 
 
 def decode(data: bytes, source: str) -> Decoding:

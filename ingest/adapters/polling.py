@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self
 import httpx
 
 from ingest.adapters.backoff import Backoff
-from ingest.adapters.cap import Cap
+from ingest.adapters.cap import Cap, in_force
 from ingest.adapters.decoding import Decoding
 from ingest.adapters.fetching import Document, Fetcher, FetchError
 from ingest.adapters.gtfs_rt import GtfsRt
@@ -48,11 +48,15 @@ ADAPTERS: MappingProxyType[str, Callable[[Source], Adapter]] = MappingProxyType(
 
 @dataclass(slots=True)
 class Pulled:
-    """What one poll brought. parcels: to hand over; outcome: to note, whatever happened; wait_s: until the next."""
+    """What one poll brought. parcels: to hand over; outcome: to note, whatever happened; wait_s: until the next.
+
+    originals: alerts as their sender made them, for who judges them before they may act (empty unless asked for).
+    """
 
     outcome: IngestOutcome
     wait_s: float
     parcels: list[Parcel | Refusal] = field(default_factory=list)
+    originals: list[bytes] = field(default_factory=list)
 
 
 class Poller:
@@ -64,12 +68,14 @@ class Poller:
         backoff: Backoff | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         remembered: int = REMEMBERED,
+        keep_originals: bool = False,
     ) -> None:
         self.source = source
         self._adapter = ADAPTERS[source.adapter](source)
         self._backoff = backoff or Backoff(source.every_s)
         self._fetcher = Fetcher(source, transport)
         self._remembered = remembered
+        self._keep_originals = keep_originals and source.adapter == "cap"
         self._handed_over: OrderedDict[bytes, None] = OrderedDict()
         self._fresh: list[bytes] = []
 
@@ -93,6 +99,7 @@ class Poller:
             wait_s = self._backoff.failed(error.retry_after_s)
             return Pulled(self._outcome(started, clock, False, f"{error.kind}: {error.reason}"), wait_s)
         parcels = self._new(decodings)
+        originals = self._originals(documents) if self._keep_originals else []
         failed = (
             bool(documents)
             and all(decoding.rows == 0 and decoding.refusals for decoding in decodings)
@@ -109,7 +116,7 @@ class Poller:
             quarantined=sum(len(decoding.refusals) for decoding in decodings),
             size_bytes=sum(len(document.data) for document in documents),
         )
-        return Pulled(told, wait_s, parcels)
+        return Pulled(told, wait_s, parcels, originals)
 
     def keep(self) -> None:
         """The last poll's parcels are safe."""
@@ -132,6 +139,11 @@ class Poller:
                 found += cut(feed, decoding.source, [text for text in texts if self._is_new(text.encode())])
             found += [refusal for refusal in decoding.refusals if self._is_new(refusal.payload)]
         return found
+
+    def _originals(self, documents: list[Document]) -> list[bytes]:
+        """New alerts, byte for byte; not those whose time is over, of which a server's index is full."""
+        found = [part for document in documents if not document.unchanged for part in in_force(document.data)]
+        return [part for part in found if self._is_new(b"original:" + part)]
 
     def _is_new(self, data: bytes) -> bool:
         digest = hashlib.blake2b(data, digest_size=16).digest()

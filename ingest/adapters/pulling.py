@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ingest.adapters.outlet import Outlet, OutletError
 from ingest.adapters.polling import Poller, Pulled
@@ -19,12 +20,28 @@ RECONNECT_S = 5.0
 Told = Callable[[Source, Pulled], None]
 
 
+class Originals(Protocol):
+    """Where the original bytes of some sources' alerts go, beside their parsed rows."""
+
+    def wanted(self, source: Source) -> bool: ...
+
+    def submit(self, source: Source, originals: Sequence[bytes]) -> None:
+        """Returns when they are safe; OutletError when they are not: they come again with the next poll."""
+        ...
+
+
 class Pulling:
     """The outlet is opened when first needed, and opened anew after it failed; meanwhile nothing is marked as kept."""
 
-    def __init__(self, open_outlet: Callable[[], Outlet], told: Told = lambda source, pulled: None) -> None:
+    def __init__(
+        self,
+        open_outlet: Callable[[], Outlet],
+        told: Told = lambda source, pulled: None,
+        originals: Originals | None = None,
+    ) -> None:
         self._open_outlet = open_outlet
         self._told = told
+        self._originals = originals
         self._outlet: Outlet | None = None
         self._turn = asyncio.Lock()
 
@@ -47,17 +64,20 @@ class Pulling:
             await asyncio.to_thread(self._close)
 
     async def _once(self, source: Source) -> IngestOutcome:
-        async with Poller(source) as poller:
+        async with self._poller(source) as poller:
             pulled = await poller.poll()
             await self._hand_over(poller, pulled)
             return pulled.outcome
 
     async def _keep_on(self, source: Source, stop: asyncio.Event) -> None:
-        async with Poller(source) as poller:
+        async with self._poller(source) as poller:
             while not stop.is_set():
                 wait_s = await self._round(poller)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), wait_s)
+
+    def _poller(self, source: Source) -> Poller:
+        return Poller(source, keep_originals=self._originals is not None and self._originals.wanted(source))
 
     async def _round(self, poller: Poller) -> float:
         pulled = await poller.poll()
@@ -70,6 +90,8 @@ class Pulling:
 
     async def _hand_over(self, poller: Poller, pulled: Pulled) -> None:
         async with self._turn:
+            if pulled.originals and self._originals is not None:
+                await asyncio.to_thread(self._originals.submit, poller.source, pulled.originals)
             await asyncio.to_thread(self._submit, pulled)
         poller.keep()
         self._told(poller.source, pulled)

@@ -232,7 +232,7 @@ def test_stolen_signer_cannot_name_new_signers_and_is_forgotten_when_revoked(
     rig: Make, keys_dir: Path, ring: KeyRing
 ) -> None:
     door = rig()
-    thief = ring._privates[ring.kid]
+    thief = ring._keys.privates[ring.kid]
     evil = b'{"seq":99,"city":"gorodok","keys":{"evil":"' + b"A" * 43 + b'"}}'
     on = "gorodok/v1/gorodok/ctl/keys/all"
     door.controller.take(on, jws.sign(evil, ring.kid, thief, "gorodok-keys"), door.s)
@@ -329,7 +329,7 @@ def test_a_controller_never_raises(message: bytes, what: str) -> None:
     from device.identity import Identity
     from device.store import Store
 
-    me = Identity("gorodok", "d", "door", "z", ("unlock",), "relock", bytes(32), "", bytes(32), 1, _SIGNERS)
+    me = Identity("gorodok", "d", "door", "z", ("unlock",), "relock", bytes(32), bytes(32), 1, _SIGNERS)
     door = Door()
     Controller(me, door, Store(None)).take(f"gorodok/v1/gorodok/ctl/{what}/d", message, 1.0)
     assert door.moves == 0

@@ -56,6 +56,27 @@ class Town:
     passwords: dict[str, str]
     ring: KeyRing
     clients: list[mqtt.Client] = field(default_factory=list)
+    start: list[str] = field(default_factory=list)
+    broker: subprocess.Popen[bytes] | None = None
+
+    def up(self) -> None:
+        with (self.home / "broker" / "log").open("ab") as log:
+            self.broker = subprocess.Popen(self.start, stdout=log, stderr=log)
+        for at in (self.port, self.tls_port):
+            _until(lambda at=at: _accepts(at))
+
+    def down(self) -> None:
+        assert self.broker is not None
+        self.broker.kill()
+        self.broker.wait(10)
+
+    def device(self, device_id: str) -> subprocess.Popen[bytes]:
+        """`python -m device`, over TLS."""
+        at = f"mqtts://127.0.0.1:{self.tls_port}"
+        words = ["--identity", str(self.identity(device_id)), "--broker", at]
+        command = [sys.executable, "-m", "device", *words, "--ca", str(self.home / "broker" / "cert.pem")]
+        with (self.home / "device.log").open("ab") as log:
+            return subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=log, stderr=log)
 
     def identity(self, device_id: str) -> Path:
         path = self.home / f"{device_id}.json"
@@ -155,18 +176,15 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
         f"listener {tls_port} 127.0.0.1\ncertfile {folder / 'cert.pem'}\nkeyfile {folder / 'key.pem'}\n"
     )
     made = Town(tmp_path, port, tls_port, json.loads((folder / "services.json").read_text()), KeyRing.load(settings()))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([str(program), "-c", str(folder / "test.conf")], stdout=log, stderr=log)
+    made.start = [str(program), "-c", str(folder / "test.conf")]
+    made.up()
     try:
-        for at in (port, tls_port):
-            _until(lambda at=at: _accepts(at))
         yield made
     finally:
         for client in made.clients:
             client.disconnect()
             client.loop_stop()
-        process.terminate()
-        process.wait(10)
+        made.down()
 
 
 def _accepts(port: int) -> bool:
@@ -243,52 +261,91 @@ def test_files_say_when_they_are_stale(town: Town) -> None:
     assert (town.home / "broker" / "passwords").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.fault
-def test_device_program_over_tls_with_a_kill_in_the_middle(town: Town) -> None:
-    reflex = town.login("reflex", listens=(control_topic(CITY, "answer", "+"), control_topic(CITY, "sensed", "+")))
-    assert reflex.may(control_topic(CITY, "keys", "all"), town.ring.keyset, retain=True)
-    seq = iter(range(1, 1_000))
+class Reflex:
+    """The city's side: beacons, commands, and what the door says."""
 
-    def beacon() -> None:
-        reflex.may(
-            control_topic(CITY, "clock", "beacon"),
-            next_beacon(CITY, town.ring, lambda: next(seq), datetime.now(UTC)),
+    def __init__(self, town: Town) -> None:
+        self.town, self._seq = town, iter(range(1, 1_000))
+        self.login()
+
+    def login(self) -> None:
+        self.link = self.town.login(
+            "reflex", listens=(control_topic(CITY, "answer", "+"), control_topic(CITY, "sensed", "+"))
+        )
+        assert self.link.may(control_topic(CITY, "keys", "all"), self.town.ring.keyset, retain=True)
+
+    def beacon(self) -> None:
+        now = datetime.now(UTC)
+        assert self.link.may(
+            control_topic(CITY, "clock", "beacon"), next_beacon(CITY, self.town.ring, lambda: next(self._seq), now)
         )
 
-    def unlock() -> tuple[str, bytes]:
+    def unlock(self, cid: str, seconds: float = 60) -> tuple[str, bytes]:
+        """The door's answer."""
         now = int(time.time() * 1000)
         claims = CommandClaims(
-            cid="alert-1", seq=next(seq), city=CITY, zone=ZONE, kinds=("door",), action="unlock", mode="live",
-            nbf=now - 1_000, exp=now + 60_000,
+            cid=cid, seq=next(self._seq), city=CITY, zone=ZONE, kinds=("door",), action="unlock", mode="live",
+            nbf=now - 1_000, exp=now + int(seconds * 1000),
         )  # fmt: skip
-        assert reflex.may(control_topic(CITY, "zone", ZONE), town.ring.sign_command(claims))
-        return reflex.drain(control_topic(CITY, "answer", DOOR))[-1]
+        assert self.link.may(control_topic(CITY, "zone", ZONE), self.town.ring.sign_command(claims))
+        return self.link.drain(control_topic(CITY, "answer", DOOR))[-1]
 
-    def answer(message: tuple[str, bytes]) -> Answer:
-        found = verify_answer(message[1], town.ring, DOOR)
-        assert isinstance(found, Answer), message
-        return found
+    def sensed(self, state: bytes) -> None:
+        """Waits until the door's sensor says so."""
+        while b'"state":"' + state not in self.link.drain(control_topic(CITY, "sensed", DOOR), 40)[-1][1]:
+            pass
 
-    words = ["-m", "device", "--identity", str(town.identity(DOOR)), "--broker", f"mqtts://127.0.0.1:{town.tls_port}"]
-    command = [sys.executable, *words, "--ca", str(town.home / "broker" / "cert.pem")]
-    with (town.home / "device.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=log, stderr=log)
-        try:
-            reflex.drain(control_topic(CITY, "sensed", DOOR), 30)
-            assert answer(unlock()).reason == "clock"
-            beacon()
-            first = unlock()
-            assert (answer(first).result, answer(first).state) == ("done", "unlocked")
-            process.kill()
-            process.wait(10)
-            process = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=log, stderr=log)
-            sensed = reflex.drain(control_topic(CITY, "sensed", DOOR), 30)[-1]
-            assert b'"state":"unlocked"' in sensed[1], "it keeps its lease"
-            assert unlock() == first, "the retry gets the stored answer"
-            beacon()
-        finally:
-            process.terminate()
-            assert process.wait(10) == 0
+
+def _answer(town: Town, message: tuple[str, bytes]) -> Answer:
+    found = verify_answer(message[1], town.ring, DOOR)
+    assert isinstance(found, Answer), message
+    return found
+
+
+@pytest.mark.fault
+def test_device_program_over_tls_with_a_kill_in_the_middle(town: Town) -> None:
+    reflex = Reflex(town)
+    process = town.device(DOOR)
+    try:
+        reflex.sensed(b"locked")
+        assert _answer(town, reflex.unlock("alert-1")).reason == "clock"
+        reflex.beacon()
+        first = reflex.unlock("alert-1")
+        assert (_answer(town, first).result, _answer(town, first).state) == ("done", "unlocked")
+        process.kill()
+        process.wait(10)
+        process = town.device(DOOR)
+        reflex.sensed(b"unlocked")  # it keeps its lease
+        assert reflex.unlock("alert-1") == first, "the retry gets the stored answer"
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+@pytest.mark.fault
+@pytest.mark.slow
+def test_broker_is_killed_in_an_alert(town: Town) -> None:
+    """The door stays open until the command's end, locks by itself, and says so when the broker is back."""
+    reflex = Reflex(town)
+    process = town.device(DOOR)
+    try:
+        reflex.sensed(b"locked")
+        reflex.beacon()
+        assert _answer(town, reflex.unlock("alert-1", 6)).state == "unlocked"
+        end = time.monotonic() + 6
+        town.down()
+        reflex.link.client.loop_stop()
+        log = town.home / "device.log"
+        _until(lambda: log.read_text("utf-8").count('"state":"locked"') == 2, 30)
+        assert time.monotonic() > end - 0.5, "not before the end"
+        town.up()
+        reflex.login()
+        reflex.sensed(b"locked")
+        reflex.beacon()
+        assert _answer(town, reflex.unlock("alert-2")).state == "unlocked"
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def test_device_program_says_what_is_wrong(tmp_path: Path) -> None:

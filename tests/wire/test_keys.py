@@ -194,3 +194,16 @@ def test_export_is_one_devices_identity(home: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert json.loads(file.read_text())["lease_end"] == "stay_open"
     assert "door-nowhere" in _run("export", "door-nowhere", code=2)
+
+
+def test_running_process_keeps_its_keys_when_the_files_cannot_be_used(folder: Path) -> None:
+    """In an alert it must not fall silent because of a chmod; it takes the change when it can."""
+    ring = KeyRing(folder)
+    old = ring.kid
+    change.rotate(folder, after=timedelta(0))
+    (folder / "api-token").chmod(0o644)
+    assert not ring.refresh()
+    assert ring.kid == old
+    (folder / "api-token").chmod(0o600)
+    assert ring.refresh()
+    assert ring.kid != old

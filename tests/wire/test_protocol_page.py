@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import json
 import re
+import shutil
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from actuation.keys.derive import device_key
@@ -115,6 +120,37 @@ def test_examples_show_what_they_say() -> None:
     assert said["answer"]["at"] == NOW + 249, "a quarter of a second after the beacon, less the drift that may be"
     publics: dict[str, Ed25519PublicKey] = {KID: SIGNER.public_key()}
     assert isinstance(jws.verify(found["command"].encode(), publics, "gorodok-command"), jws.Signed)
+
+
+def test_openssl_checks_the_examples(tmp_path: Path) -> None:
+    """As a client in C would, with nothing of ours: the page's bytes alone."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    found = _blocks(PAGE.read_text("utf-8"))
+    identity = json.loads(found["identity"])
+    for name, public in (
+        ("zone", identity["signers"][KID]),
+        ("clock", identity["signers"][KID]),
+        ("keyset", identity["root"]),
+    ):
+        signed, _, signature = found[name].rpartition(".")
+        spki = bytes.fromhex("302a300506032b6570032100") + base64.urlsafe_b64decode(public + "=")
+        pem = f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(spki).decode()}\n-----END PUBLIC KEY-----\n"
+        (tmp_path / "pub").write_text(pem)
+        (tmp_path / "signed").write_text(signed)
+        (tmp_path / "signature").write_bytes(base64.urlsafe_b64decode(signature + "=="))
+        words = ["pkeyutl", "-verify", "-pubin", "-inkey", "pub", "-rawin", "-in", "signed", "-sigfile", "signature"]
+        assert "Successfully" in _openssl(tmp_path, *words), name
+    body, _, mac = found["answer"].rpartition(".")
+    (tmp_path / "body").write_text(body)
+    made = _openssl(
+        tmp_path, "mac", "-digest", "SHA256", "-macopt", f"hexkey:{found['answer-key']}", "-in", "body", "HMAC"
+    )
+    assert made.strip().lower() == found["answer-mac"] == base64.urlsafe_b64decode(mac + "=").hex()
+
+
+def _openssl(folder: Path, *words: str) -> str:
+    return subprocess.run(["openssl", *words], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def test_page_names_every_reason_action_and_number() -> None:

@@ -47,7 +47,7 @@ class Webhook(_Receiver):
 
 
 class Mqtt(_Receiver):
-    """PUBLISH of the signed XML, QoS 1; accepted when the broker acknowledges it and somebody listens, or it is kept."""
+    """PUBLISH of the signed XML, QoS 1; accepted when the broker says so and somebody listens, or it is kept."""
 
     channel: Literal["mqtt"]
     url: str = Field(description="mqtt://[user@]host:port or mqtts://…")

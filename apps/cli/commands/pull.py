@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from actuation.cap.source import CapSourcesError, load_cap_sources
+from apps.cli.originals import OriginalsToReflex
 from apps.cli.output import fail, print_json, print_table
 from city.settings import settings
 from ingest.adapters.outlet import Outlet, OutletError, outlet
@@ -36,15 +38,16 @@ def pull(
     if via not in ("mqtt", "landing"):
         fail(f"--via: {via!r} is unknown", "use mqtt or landing", 2)
     sources = _sources(only or [])
+    originals = _originals() if via == "mqtt" else None
 
     def open_outlet() -> Outlet:
         return outlet(via, settings(), PUBLISHER)
 
     try:
         if not once:
-            asyncio.run(_forever(sources, open_outlet))
+            asyncio.run(_forever(sources, open_outlet, originals))
             return
-        outcomes = asyncio.run(Pulling(open_outlet).once(sources))
+        outcomes = asyncio.run(Pulling(open_outlet, originals=originals).once(sources))
     except OutletError as error:
         fail(str(error), "", 1)
         return
@@ -70,7 +73,17 @@ def _sources(only: list[str]) -> list[Source]:
     return [source for source in sources if not only or source.code in only]
 
 
-async def _forever(sources: list[Source], open_outlet: Any) -> None:
+def _originals() -> OriginalsToReflex:
+    """For the sources whose alerts may act: the reflex process judges the original bytes."""
+    try:
+        sources = load_cap_sources(settings())
+    except CapSourcesError as error:
+        fail(str(error), "correct the file; `gorodok alert sources` checks it", 2)
+        raise
+    return OriginalsToReflex(settings(), [source.code for source in sources.source if "pull" in source.channels])
+
+
+async def _forever(sources: list[Source], open_outlet: Any, originals: OriginalsToReflex | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,7 +102,7 @@ async def _forever(sources: list[Source], open_outlet: Any) -> None:
     if not sources:
         console.print("Источников нет: cities/<город>/sources.toml / No sources", markup=False)
         await stop.wait()
-    await Pulling(open_outlet, told).forever(sources, stop)
+    await Pulling(open_outlet, told, originals).forever(sources, stop)
 
 
 def _row(source: Source, outcome: IngestOutcome) -> dict[str, Any]:

@@ -7,7 +7,7 @@ alert_delivery as (
         identifier,
         receiver,
         attempt,
-        at,
+        "at" as answered_at,
         channel,
         status,
         result,
