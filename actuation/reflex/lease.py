@@ -221,7 +221,8 @@ class Lease:
             self._told = True
             known = self._known
             leaves = claim.holder is None and said["by"] == known.holder and claim.epoch == known.epoch
-            repeats = claim.epoch == known.epoch and claim.holder == known.holder
+            # nobody is known to hold this epoch: we have just come, or its holder was said to be dead and is not
+            repeats = claim.epoch == known.epoch and known.holder in (None, claim.holder)
             if not (claim.epoch > known.epoch or repeats or leaves):
                 return  # too late: the first claim to an epoch has it
             if claim.epoch > known.epoch:

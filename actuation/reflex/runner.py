@@ -58,6 +58,8 @@ LATENCIES = 20_000
 FRESH_S = 0.1
 """A command goes with the time, unless the time went out so shortly before."""
 CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
+RESEND_S = (2.0, 6.0, 15.0)
+"""So long after a connection: devices need a moment to find the broker again."""
 READS_A_TURN = 8
 """Reads of one turn: enough that a burst shares an fsync, few enough that the first of it does not wait."""
 
@@ -131,6 +133,7 @@ class Runner:
         self._now = datetime.now(UTC)
         self._next_beacon_s = self._next_try_s = self._beacon_s = 0.0
         self._without_time: list[Command] = []
+        self._again_s: list[float] = []
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
         self._snapshot_seq = ledger.head()[0]
@@ -307,7 +310,26 @@ class Runner:
             for command in self.core.book.unsent():
                 if command.expires_ms > now_ms and id(command) not in waiting:
                     self._publish(self.core.signed(command))
+        self._again_s = [time.monotonic() + each for each in RESEND_S]
         self.link.flush()
+
+    def _send_again(self) -> None:
+        """After a new connection: a broker that was killed may have lost what it had acknowledged.
+
+        Open commands go once more, under a new number, to a target of which somebody is silent and nobody has had a
+        later command. Who has done it answers again and moves nothing.
+        """
+
+        def do(turn: _Turn, now: datetime) -> None:
+            book, now_ms = self.core.book, milliseconds(now)
+            for command in list(book.commands.values()):
+                silent = command.silent()
+                if command.closed or command.sent_ms is None or command.expires_ms <= now_ms or not silent:
+                    continue
+                if all(book.is_newest(command, each) for each in command.expected):
+                    self.core.retry(command, sorted(silent), "reflex", now, turn.batch)
+
+        self.call(do)
 
     def _beacon(self) -> None:
         self._beacon_s = time.monotonic()
@@ -494,21 +516,22 @@ class Runner:
 
     def _commit(self, turn: _Turn) -> None:
         batch = turn.batch
+        commands = sum(out.command is not None for out in batch.outgoing)
         if batch.entries:
-            failpoint.reach("before_ledger")
+            if commands:
+                failpoint.reach("before_ledger")
             lines = self.ledger.append(batch.entries)
             self.counts.lines += len(lines)
             seq = lines[-1].seq
-            failpoint.reach("after_ledger")
+            if commands:
+                failpoint.reach("after_ledger")
         if not self.lease.fresh():
             # slept between reading and here: what is written stays unsent, and whoever holds the lease now decides
             raise LeaseLostError("the lease ran out during a turn")
-        commands = 0
         if self._time_is_old(batch.outgoing):
             self._beacon()  # a device that has just come up has no time yet, and would refuse
         for out in batch.outgoing:
             self._publish(out)
-            commands += out.command is not None
         if batch.outgoing:
             self.link.flush()
             if commands:
@@ -553,6 +576,9 @@ class Runner:
 
     def _housekeeping(self) -> None:
         now = time.monotonic()
+        if self._again_s and now >= self._again_s[0] and self.link.connected:
+            self._again_s.pop(0)
+            self._send_again()
         if self._without_time and now - self._beacon_s > CLOCK_PAUSE_S:
             self._once_more()
         if now >= self._next_beacon_s and self.link.connected:

@@ -113,6 +113,7 @@ class Chain:
         log = self.folder / "broker.log"
         process = self._stack.enter_context(running(command, log, self.variables(), 10))
         wait_for_port(self.port, process, log)
+        self.broker_process = process
         return process
 
     def start_reflex(self, wait: bool = True, name: str = "reflex", **more: str) -> subprocess.Popen[bytes]:

@@ -63,10 +63,11 @@ class SimulatedDevice:
             self.seen.commands += 1
         if self.faults.deaf:
             return ()
+        first = () if self._started else self.tick()
         out = self.controller.take(topic, payload, time.monotonic())
         if commanded and out:
             self._note()
-        return out
+        return [*first, *out]
 
     def tick(self) -> Iterable[tuple[str, bytes]]:
         if self.faults.deaf:
