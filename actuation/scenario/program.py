@@ -208,7 +208,8 @@ class Program:
                 continue
             subject = None
             if event.body["msgType"] == "Update":
-                subject = self._meant(turn, run.scenario, event)
+                said = event if event.zones else replace(event, zones=run.zones)  # names no area: where it was
+                subject = self._meant(turn, run.scenario, said)
             if subject is not None and least(self.scenarios[run.scenario].mode, can) == run.mode:
                 self._move(turn, run, event, key, subject)
                 moved.add(run.scenario)

@@ -107,6 +107,14 @@ def test_an_update_moves_zones_and_the_end(run: Run) -> None:
     assert ("siren_off", "dma-2") in commands(run.wait(1_241), "siren_off")
 
 
+def test_an_update_that_names_no_area_holds_where_it_was(run: Run) -> None:
+    run.give(alert("a1", lasts_s=600))
+    again = run.give(alert("u1", 40, kind="Update", refers=reference("a1"), zones=(), lasts_s=1_200))
+    assert ("unlock", "dma-1") in commands(again)
+    assert commands(again, "siren_off", "lock") == []
+    assert ("siren_off", "dma-1") in commands(run.wait(1_241))
+
+
 def test_an_update_that_means_it_no_longer_ends_the_run(run: Run) -> None:
     run.give(alert("a1"))
     clear = alert("u1", 60, kind="Update", refers=reference("a1"), severity="Minor", urgency="Past",
