@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.by import By
 
-from apps.streamlit import signin
+from apps.streamlit import duty_judge, signin
 from apps.streamlit.serve import command
 from bench.lib.processes import free_port
 from bench.lib.reflexes import Chain
@@ -145,7 +145,8 @@ def test_a_real_alert_is_counted_and_the_silent_are_named(tmp_path: Path) -> Non
                 assert len(links) == len(bad)
                 assert all(link.startswith("tel:+7") for link in links)
                 print(f"alarm on screen after {counted_s:.1f} s, silent named after {silent_s:.1f} s", file=sys.stderr)
-                assert silent_s < 10, "3 s of patience, five to be seen, and a busy machine"
+                # from the moment that the page drew the alarm: how long that takes is the machine's affair
+                assert silent_s - counted_s < duty_judge.ANSWER_S + 5
                 browser.picture(SCREENS / "duty-real-ru-1440-light.png")
                 sound(browser)
         finally:
