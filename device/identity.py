@@ -26,10 +26,10 @@ class Identity:
     actions: tuple[str, ...]
     lease_end: str
     answer_key: bytes
-    mqtt_password: str
     root: bytes
     keyset_seq: int
     signers: dict[str, bytes]
+    mqtt_password: str = ""
 
     def listens(self) -> tuple[tuple[str, int], ...]:
         """(topic, QoS) that it subscribes. Old time is of no use, so the broker shall not keep beacons for it."""
@@ -61,10 +61,10 @@ def parse_identity(said: dict[str, Any]) -> Identity:
             actions=tuple(said["actions"]),
             lease_end=str(said["lease_end"]),
             answer_key=_bytes32(said, "answer_key"),
-            mqtt_password=str(said["mqtt_password"]),
             root=_bytes32(said, "root"),
             keyset_seq=int(said["keyset_seq"]),
             signers={kid: _bytes32(said["signers"], kid) for kid in said["signers"]},
+            mqtt_password=str(said.get("mqtt_password", "")),
         )
     except KeyError as error:
         raise IdentityError(f"{error.args[0]} is missing: write the file again with `gorodok keys export`") from error

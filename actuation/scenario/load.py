@@ -32,7 +32,7 @@ def load_scenarios(city: City) -> Program:
         else:
             found.append(scenario)
             problems += check_against(scenario, town, f"{FOLDER}/{path.name}")
-    codes = {scenario.scenario for scenario in found}
+    codes = {path.stem for path in scenario_files(city.folder)}
     for scenario in found:
         problems += _references(scenario, codes)
     if problems:
@@ -55,11 +55,7 @@ def scenario_files(folder: Path) -> list[Path]:
 
 def read_scenario(path: Path) -> Scenario:
     """One file by its model; CityError where it is wrong."""
-    file = f"{FOLDER}/{path.name}"
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Strict)  # noqa: S506 a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CityError([Problem(file, "", " ".join(str(error).split()), "not YAML: put the line right")]) from error
+    file, raw = f"{FOLDER}/{path.name}", read_yaml(path)
     if not isinstance(raw, dict):
         raise CityError([Problem(file, "", shown(raw), "a scenario is a mapping of keys: see docs/scenarios.md")])
     try:
@@ -69,6 +65,15 @@ def read_scenario(path: Path) -> Scenario:
     if scenario.scenario != path.stem:
         raise CityError([Problem(file, "scenario", scenario.scenario, f"write {path.stem}, or rename the file")])
     return scenario
+
+
+def read_yaml(path: Path) -> Any:
+    """The file as data. Only true and false are booleans (so `on` is a word), and a key twice is an error."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Strict)  # noqa: S506 a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise CityError([Problem(f"{FOLDER}/{path.name}", "", said, "not YAML: put the line right")]) from error
 
 
 def check_against(scenario: Scenario, town: Town, file: str) -> Iterator[Problem]:

@@ -329,7 +329,7 @@ def test_a_controller_never_raises(message: bytes, what: str) -> None:
     from device.identity import Identity
     from device.store import Store
 
-    me = Identity("gorodok", "d", "door", "z", ("unlock",), "relock", bytes(32), "", bytes(32), 1, _SIGNERS)
+    me = Identity("gorodok", "d", "door", "z", ("unlock",), "relock", bytes(32), bytes(32), 1, _SIGNERS)
     door = Door()
     Controller(me, door, Store(None)).take(f"gorodok/v1/gorodok/ctl/{what}/d", message, 1.0)
     assert door.moves == 0
