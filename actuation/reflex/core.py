@@ -216,7 +216,7 @@ class Core:
     def _line(self, kind: str, command: Command, now: datetime, **more: Any) -> NewEntry:
         effect = command.effect
         cause = effect.cause
-        return NewEntry.model_construct(
+        return journal.line(
             **{
                 "at": now,
                 "kind": kind,
@@ -236,9 +236,7 @@ class Core:
 
     @staticmethod
     def _sensed_line(device_id: str, state: str, now: datetime) -> NewEntry:
-        return NewEntry.model_construct(
-            at=now, kind="sensed", entity=device_id, mode="none", device_id=device_id, reason=state
-        )
+        return journal.line(at=now, kind="sensed", entity=device_id, mode="none", device_id=device_id, reason=state)
 
     # backward: lines become the state that they left
 

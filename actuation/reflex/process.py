@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -47,6 +48,8 @@ from ingest.broker.client import BrokerUnreachableError
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
+SWITCH_S = 0.0005
+"""The loop gets the interpreter's lock back from the API's and the notices' threads after so long, not after 5 ms."""
 
 
 class ReflexProcess:
@@ -119,6 +122,7 @@ class ReflexProcess:
 
     def _hold(self, ledger: Ledger, lease: Lease) -> None:
         settings, folder = self._settings, self._settings.ledger_path.parent
+        sys.setswitchinterval(SWITCH_S)
         bodies = Bodies(folder / "bodies")
 
         def number() -> int:
@@ -143,7 +147,7 @@ class ReflexProcess:
             settings, core, ledger, self._keys, lease, Listening(settings.city, self._program), cap, bodies, number,
             submit,
         )  # fmt: skip
-        forwarder = Forwarder(settings, ledger.ledger_id, lambda: runner.last_line)
+        forwarder = Forwarder(settings, ledger.ledger_id, lambda: runner.last_line[0])
         try:
             notifier = Notifier(settings).start()
             parts.append(notifier.close)

@@ -59,6 +59,7 @@ LATENCIES = 20_000
 FRESH_S = 0.1
 """A command goes with the time, unless the time went out so shortly before."""
 CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
+LATER_S = 0.05
 RESEND_S = (2.0, 6.0, 15.0)
 """So long after a connection: devices need a moment to find the broker again."""
 READS_A_TURN = 8
@@ -135,6 +136,7 @@ class Runner:
         self._next_beacon_s = self._next_try_s = self._beacon_s = 0.0
         self._without_time: list[Command] = []
         self._again_s: list[float] = []
+        self._later, self._later_s = Batch(), 0.0
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
         self._handed_at_s = 0.0
@@ -266,6 +268,8 @@ class Runner:
             due.append(ends_ms / 1_000 - now.timestamp())
         if self._without_time:
             due.append(CLOCK_PAUSE_S)
+        if self._later.entries:
+            due.append(LATER_S)
         return max(1.0 if min(due) > 0 else 0.0, min(due) * 1_000)
 
     def _one(self) -> None:
@@ -322,7 +326,8 @@ class Runner:
             for command in self.core.book.unsent():
                 if command.expires_ms > now_ms and id(command) not in waiting:
                     self._publish(self.core.signed(command))
-        self._again_s = [time.monotonic() + each for each in RESEND_S]
+        if self.link.connects > 1:
+            self._again_s = [time.monotonic() + each for each in RESEND_S]
         self.link.flush()
 
     def _send_again(self) -> None:
@@ -373,7 +378,8 @@ class Runner:
                 return
             sent = [command for mid in acked if (command := self._mids.pop(mid, None)) is not None]
             if sent:
-                self.core.sent(sent, self._now, turn.batch)
+                self.core.sent(sent, self._now, self._later)
+                self._later_s = self._later_s or time.monotonic()
             for message in messages:
                 self._take(message, turn)
 
@@ -543,7 +549,7 @@ class Runner:
             self.link.flush()
             if commands:
                 failpoint.reach("after_ack")
-        if batch.entries:
+        if seq != self.last_line[0]:
             self.last_line = (seq, time.monotonic())
             if batch.effects:
                 self._on_effects(seq, batch.effects)
@@ -552,8 +558,15 @@ class Runner:
         for done in batch.after:
             done()
 
-    def _write(self, entries: Sequence[NewEntry], commands: int) -> int:
-        """On the disk when this returns. Gives the last line's number."""
+    def _write(self, entries: list[NewEntry], commands: int) -> int:
+        """On the disk when this returns. Gives the last line's number.
+
+        `sent` lines wait for company up to LATER_S: an fsync of their own would halve the rate, and a line that
+        is lost in a crash only causes a command to be sent once more.
+        """
+        if self._later.entries and (entries or time.monotonic() - self._later_s > LATER_S):
+            entries[:0] = self._later.entries
+            self._later, self._later_s = Batch(), 0.0
         if not entries:
             return self.last_line[0]
         if commands:
@@ -649,6 +662,8 @@ class Runner:
         self._inbox.clear()
         for future in list(self._open):
             self._settle(future, error=StoppedError("the reflex process is stopping"))
+        if self._later.entries:
+            self.ledger.append(self._later.entries)
         if self.lease.mine:
             self.link.stop()
             with contextlib.suppress(OSError):
