@@ -74,7 +74,10 @@ def test_a_first_build_makes_the_whole_lake_and_the_next_one_changes_nothing(set
 
 
 def test_a_silent_feed_is_stale_after_a_build(settings: Settings) -> None:
-    """The build materialises the raw table of a silent feed too; the check looks at the newest row. Then the sensor tells it without a run."""
+    """The build materialises the raw table of a silent feed too; the check looks at the newest row.
+
+    Then the sensor tells it without a run.
+    """
     now = datetime.now(UTC)
     land_long_ago(settings, now - timedelta(hours=2))
     land(settings, buses=1)
