@@ -2,6 +2,7 @@
 {% macro feeds() -%}
     {{ return([
         {"code": "alert", "origin": "service", "owner": "safety", "freshness_s": 0, "entity": "identifier", "under_pseudonym": false, "boot": none, "counter": none},
+        {"code": "alert_delivery", "origin": "platform", "owner": "situation_centre", "freshness_s": 0, "entity": "identifier", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "camera_event", "origin": "device", "owner": "safety", "freshness_s": 3600, "entity": "camera_id", "under_pseudonym": false, "boot": "boot_id", "counter": "sequence"},
         {"code": "complaint", "origin": "service", "owner": "appeals", "freshness_s": 86400, "entity": "service_request_id", "under_pseudonym": false, "boot": none, "counter": none},
         {"code": "incident", "origin": "platform", "owner": "situation_centre", "freshness_s": 0, "entity": "incident_id", "under_pseudonym": false, "boot": none, "counter": none},
