@@ -38,7 +38,7 @@ triggers:
   - {on: button, confirm_within_s: 120}
 steps:
   - {name: open_doors, do: command, action: unlock, kinds: [door], then: {action: lock, after_s: 0}}
-  - {name: tell_duty, do: notify, audience: duty, template: missile_alert, severity: critical}
+  - {name: tell_duty, do: notify, audience: duty, template: take_shelter, severity: critical}
 timers: {max_hold_s: 3600}
 """
 SCENARIOS = {"missile_alert": MISSILE}

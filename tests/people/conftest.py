@@ -22,7 +22,7 @@ SECRETS = {"TELEGRAM_TOKEN": TOKEN, "DUTY_CHAT": "-1001234567890", "OTHER_CHAT":
 def effect(number: int = 1, **more: Any) -> NotifyPeople:
     cause = Cause("missile", "1", "tell", f"run-{number}", "alert", f"alert-{number}")
     told: dict[str, Any] = {
-        "effect_id": f"{number:032x}", "cause": cause, "mode": "live", "audience": "duty", "template": "missile_alert",
+        "effect_id": f"{number:032x}", "cause": cause, "mode": "live", "audience": "duty", "template": "take_shelter",
         "severity": "critical", "fields": {"headline_ru": "Ракетная опасность", "zones": ["dma-1", "dma-3"]},
     }  # fmt: skip
     return NotifyPeople(**{**told, **more})

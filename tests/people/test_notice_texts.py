@@ -19,7 +19,7 @@ from city.problem import CityError
 ROOT = Path(__file__).resolve().parents[2]
 CITY = ROOT / "cities" / "gorodok"
 MOSCOW = ZoneInfo("Europe/Moscow")
-ENGINE_SAYS = {"confirm_wanted", "not_confirmed", "unverified_alert"}
+ENGINE_SAYS = {"confirm", "not_confirmed", "unverified_alert"}
 FIELDS = {
     "scenario": "missile_alert", "zones": ["dma-1"], "started_at": "2026-11-25T09:00:00+00:00",
     "ends_at": "2026-11-25T12:00:00+00:00", "headline_ru": "Опасность", "headline_en": "Danger", "by": "Анна",
@@ -73,7 +73,7 @@ def test_nothing_known_still_says_something() -> None:
 
 
 def test_times_are_the_citys_and_languages_their_own() -> None:
-    message = template.render("missile_alert", FIELDS, ["ru", "en"], False, MOSCOW)
+    message = template.render("take_shelter", FIELDS, ["ru", "en"], False, MOSCOW)
     assert "25.11 15:00" in message.body
     assert message.body.index("Опасность") < message.body.index("Danger")
 
