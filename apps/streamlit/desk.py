@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 import streamlit as st
@@ -25,7 +26,8 @@ LOOK_S = 0.9
 CALM_S = 4.0
 """How old the list of all devices may be while nothing runs."""
 
-TIMEOUT_S = 3.0
+TIMEOUT_S = 5.0
+ROWS_A_SECOND, SLOWEST_S = 2_000, 2.0
 LINES = 300
 
 
@@ -70,17 +72,23 @@ def _look(client: ReflexClient, line: _Line) -> Seen:
     runs = client.runs()
     before = line.kept.get("seen")
     old = cast("Seen | None", before[1] if before else None)
-    fresh = runs or old is None or old.runs or time.monotonic() - line.kept.get("devices", (0.0, None))[0] > CALM_S
-    devices = client.devices() if fresh else old.devices  # type: ignore[union-attr]
-    if fresh:
-        line.kept["devices"] = (time.monotonic(), None)
-    return Seen(
-        client.status(),
-        runs,
-        devices,
-        {run["run_id"]: client.run_devices(run["run_id"]) for run in runs},
-        client.drafts(),
-    )
+    had = {run["run_id"] for run in old.runs} if old is not None else set()
+    changed = old is None or had != {run["run_id"] for run in runs}
+    devices = _sized(line, "devices", client.devices, 0.0 if changed else CALM_S if not runs else LOOK_S)
+    asked = {
+        run["run_id"]: _sized(line, f"run {run['run_id']}", partial(client.run_devices, run["run_id"]), LOOK_S)
+        for run in runs
+    }
+    return Seen(client.status(), runs, devices, asked, client.drafts())
+
+
+def _sized(line: _Line, name: str, ask: Callable[[], Sequence[DeviceRow]], seconds: float) -> Sequence[DeviceRow]:
+    """Rows of devices, asked less often the more there are: 10,000 doors are 7 MB of JSON, and two seconds apart."""
+    at, rows = line.kept.get(name, (float("-inf"), ()))
+    if time.monotonic() - at >= max(seconds, min(len(rows) / ROWS_A_SECOND, SLOWEST_S)):
+        rows = ask()
+        line.kept[name] = (time.monotonic(), rows)
+    return cast("Sequence[DeviceRow]", rows)
 
 
 def past(since: datetime) -> list[RunRow]:
@@ -176,5 +184,4 @@ def forget() -> None:
     chosen = current()
     line = _line(str(chosen.home), chosen.reflex_port)
     with line.lock:
-        line.kept.pop("seen", None)
-        line.kept.pop("timeline", None)
+        line.kept = {}

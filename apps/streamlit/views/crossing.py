@@ -59,9 +59,10 @@ def _tiles(hours: pl.DataFrame, words: Words) -> list[parts.Tile]:
     lightings, false = int(hours["lightings"].sum()), int(hours["false_lightings"].sum())
     failures = int(hours["lamp_failures"].sum())
     share = in_time / used if used else None
+    level: Level = "none" if share is None else share_level(share)
     wasted = words.percent(false / lightings if lightings else None, 0)
     return [
-        parts.Tile(words("crossing.in_time"), words.percent(share, 1), level=share_level(share) if used else "none",
+        parts.Tile(words("crossing.in_time"), words.percent(share, 1), level=level,
                    foot=words("crossing.of_used", done=in_time, all=used)),
         parts.Tile(words("crossing.lightings"), words.number(lightings, 0)),
         parts.Tile(words("crossing.people"), words.number(int(hours["people"].sum()), 0),
