@@ -28,6 +28,8 @@ def main(words: list[str] | None = None) -> int:
     except (IdentityError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
+    if options.identity.stat().st_mode & 0o077:
+        print(f"{options.identity} holds this device's secret and others can read it: chmod 600", file=sys.stderr)
     store = Store(options.state or options.identity.with_suffix(".state.json"))
     ended: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):

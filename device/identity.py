@@ -31,14 +31,10 @@ class Identity:
     signers: dict[str, bytes]
     mqtt_password: str = ""
 
-    def listens(self) -> tuple[str, ...]:
-        """The topics that it subscribes."""
-        who = (("keys", "all"), ("clock", "beacon"), ("command", self.device_id), ("zone", self.zone_id))
-        return tuple(topic(self.city, what, name) for what, name in who)
-
-    def subscriptions(self) -> tuple[tuple[str, int], ...]:
-        """(topic, QoS). Old time is of no use, so the broker shall not keep beacons for a device that is away."""
-        return tuple((each, 0 if "/clock/" in each else 1) for each in self.listens())
+    def listens(self) -> tuple[tuple[str, int], ...]:
+        """(topic, QoS) that it subscribes. Old time is of no use, so the broker shall not keep beacons for it."""
+        who = (("keys", "all", 1), ("clock", "beacon", 0), ("command", self.device_id, 1), ("zone", self.zone_id, 1))
+        return tuple((topic(self.city, what, name), qos) for what, name, qos in who)
 
 
 def read_identity(path: Path) -> Identity:

@@ -95,7 +95,7 @@ class Shell:
     def _connected(self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         self._told("broker", f"{self._broker.host}:{self._broker.port}", str(reason).encode())
         if not reason.is_failure:
-            client.subscribe(list(self._controller.identity.subscriptions()))
+            client.subscribe(list(self._controller.identity.listens()))
 
     def _message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
         payload = bytes(message.payload)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from city.geometry import features
 from city.profile import City
 
-SLIVER = 1e-4
-"""Neighbours share a border, and rounded coordinates overlap by a hair: less than this share of both is no overlap."""
+HAIR = 2e-5
+"""Degrees, 2 m: neighbours share a border, and rounded coordinates overlap by less; only deeper is inside a zone."""
 
 Geocodes = Mapping[str, Mapping[str, Sequence[str]]]
 
@@ -26,13 +27,13 @@ class ZoneIndex:
         names: Mapping[str, str] | None = None,
     ) -> None:
         """zones: by id, WGS 84, x = longitude. names: lower-case name → id, for texts."""
-        self._ids = list(zones)
-        self._shapes = list(zones.values())
-        self._areas = [shape.area for shape in self._shapes]
-        self._tree = shapely.STRtree(self._shapes)
+        shapes = list(zones.values())
+        self._ids = np.array(list(zones), dtype=object)
+        self._tree = shapely.STRtree(shapes)
+        self._inner = shapely.STRtree(_shrunk(shapes))
         self._geocodes = geocodes or {}
         self.names = dict(names or {})
-        self.box = shapely.box(*shapely.total_bounds(self._shapes)) if self._shapes else shapely.Polygon()
+        self.box = shapely.box(*shapely.total_bounds(shapes)) if shapes else shapely.Polygon()
 
     @classmethod
     def of(cls, city: City, geocodes: Geocodes | None = None) -> ZoneIndex:
@@ -49,14 +50,9 @@ class ZoneIndex:
         return tuple(self._ids)
 
     def touched(self, shape: BaseGeometry) -> set[str]:
-        """Ids of the zones that share more than a border with the shape; for a point, the zones that it lies in."""
-        if not shape.area:
-            return {self._ids[int(at)] for at in self._tree.query(shape, predicate="intersects")}
-        within = {int(at) for at in self._tree.query(shape, predicate="covers")}
-        for at in self._tree.query(shape, predicate="intersects"):
-            if int(at) not in within and self._overlaps(int(at), shape):
-                within.add(int(at))
-        return {self._ids[at] for at in within}
+        """Ids of the zones that share more than a border with the shape; of a point, those that it lies in."""
+        tree = self._inner if shape.area else self._tree
+        return set(self._ids[tree.query(shape, predicate="intersects")])
 
     def coded(self, name: str, value: str) -> set[str] | None:
         """Zones of a geocode; None when the city knows no such code."""
@@ -69,6 +65,10 @@ class ZoneIndex:
         """Whether the city has a table for a geocode's valueName at all: its other values then mean other places."""
         return name in self._geocodes
 
-    def _overlaps(self, at: int, shape: BaseGeometry) -> bool:
-        shared = shapely.intersection(self._shapes[at], shape).area
-        return bool(shared > SLIVER * min(self._areas[at], shape.area))
+
+def _shrunk(shapes: Sequence[BaseGeometry]) -> list[BaseGeometry]:
+    """Each zone without its outermost HAIR; a zone that is all border, as its middle."""
+    inner = shapely.buffer(np.array(shapes, dtype=object), -HAIR, join_style="mitre")
+    return [
+        shapely.point_on_surface(shape) if small.is_empty else small for shape, small in zip(shapes, inner, strict=True)
+    ]

@@ -29,6 +29,10 @@ class LedgerBusyError(RuntimeError):
     """Another process writes this ledger."""
 
 
+class LedgerDamagedError(RuntimeError):
+    """The last line is not where the head says: whoever goes on writing would hide what happened."""
+
+
 class LedgerReader:
     """Reads a ledger that another process may be writing."""
 
@@ -84,22 +88,25 @@ class Ledger(LedgerReader):
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Made when it is not there. LedgerBusyError when another process has it open for writing."""
+        """Made when it is not there.
+
+        LedgerBusyError when another process has it open for writing. LedgerDamagedError when its end is not whole (the
+        rest is `verify`'s to find: following the whole chain takes 25 s a million lines, and doors wait).
+        """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = _locked(path)
+        connection = None
         try:
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             path.chmod(0o640)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.executescript(SCHEMA)
-            with _transaction(connection):
-                if connection.execute("SELECT 1 FROM head").fetchone() is None:
-                    ledger_id = uuid.uuid4().hex
-                    connection.execute("INSERT INTO head VALUES (1, ?, 0, ?)", (ledger_id, genesis(ledger_id)))
+            _prepare(connection, path)
             return cls(connection, lock)
-        except BaseException:
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
             os.close(lock)
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                raise _damaged(path, str(error)) from error
             raise
 
     @property
@@ -162,6 +169,28 @@ def read_ledger(path: Path, since_seq: int = 0, limit: int = LIMIT) -> Iterator[
         while lines := reader.read(since_seq, limit):
             yield from lines
             since_seq = lines[-1].seq
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.executescript(SCHEMA)
+    with _transaction(connection):
+        if connection.execute("SELECT 1 FROM head").fetchone() is None:
+            ledger_id = uuid.uuid4().hex
+            connection.execute("INSERT INTO head VALUES (1, ?, 0, ?)", (ledger_id, genesis(ledger_id)))
+    _check_tail(connection, path)
+
+
+def _check_tail(connection: sqlite3.Connection, path: Path) -> None:
+    head = connection.execute("SELECT seq, hash FROM head").fetchone()
+    last = connection.execute("SELECT seq, hash FROM line ORDER BY seq DESC LIMIT 1").fetchone()
+    if last != head and not (last is None and head[0] == 0):
+        raise _damaged(path, f"its head is line {head[0]}, its last line {last[0] if last else 0}")
+
+
+def _damaged(path: Path, why: str) -> LedgerDamagedError:
+    return LedgerDamagedError(f"{path}: {why}. Move it and its -wal aside and keep them: a new ledger begins")
 
 
 def _locked(path: Path) -> int:

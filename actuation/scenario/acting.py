@@ -80,7 +80,7 @@ def begin(
         return publish(turn, run, step, name, cause)
     elif isinstance(step, IncidentStep) and run.mode != "drill":
         turn.effects.append(incident(run, cause, step, turn.now, "open"))
-        return replace(run, incidents=(*run.incidents, name)) if name not in run.incidents else run
+        return run.but(incidents=(*run.incidents, name)) if name not in run.incidents else run
     elif isinstance(step, TaskStep) and run.mode != "drill":
         turn.effects.append(_task(run, town, cause, step, turn.now))
     return run
@@ -103,7 +103,7 @@ def _command(
             continue
         else:
             holds[at] = replace(hold, repeat_at=_again(step, turn.now))
-    return replace(run, holds=tuple(holds))
+    return run.but(holds=tuple(holds))
 
 
 def command(
@@ -166,7 +166,7 @@ def publish(turn: Turn, run: Run, step: CapStep, name: str, cause: Cause, msg_ty
     if first:
         alert["references"] = first
     turn.effects.append(PublishCap(effect, cause, run.mode, alert))
-    return run if first else replace(run, published=(*run.published, (name, effect)))
+    return run if first else run.but(published=(*run.published, (name, effect)))
 
 
 def incident(run: Run, cause: Cause, step: IncidentStep, now: datetime, status: str) -> RaiseIncident:

@@ -10,6 +10,7 @@ from actuation.scenario.model import Scenario
 from actuation.scenario.step import (
     CapStep,
     CommandStep,
+    EndingStep,
     EndStep,
     IncidentStep,
     NotifyStep,
@@ -75,10 +76,16 @@ def explain(scenario: Scenario) -> list[Said]:
     for step in scenario.steps:
         said.append(_only(step) if step.when else Said("then", *_late(step.after_s, *_step(step))))
     said += [Said("end", *each) for each in _ends(scenario)]
-    said += [Said("end", f"В конце: {ru[0].lower()}{ru[1:]}", f"At the end: {en[0].lower()}{en[1:]}")
-             for ru, en in (_step(step) for step in scenario.at_end)]  # fmt: skip
+    said += [_at_end(step) for step in scenario.at_end]
     said.append(Said("drill", *_drill(scenario)))
     return said
+
+
+def _at_end(step: EndingStep) -> Said:
+    ru, en = _step(step)
+    on_ru = f" ({', '.join(REASONS[each][0] for each in step.on)})" if step.on else ""
+    on_en = f" ({', '.join(REASONS[each][1] for each in step.on)})" if step.on else ""
+    return Said("end", f"В конце{on_ru}: {ru[0].lower()}{ru[1:]}", f"At the end{on_en}: {en[0].lower()}{en[1:]}")
 
 
 def duration(seconds: float) -> tuple[str, str]:

@@ -65,11 +65,11 @@ def event_of(feed: str, message: Mapping[str, Any], city: City, trust: Trust) ->
     if feed not in CONTRACTS:
         raise ValueError(f"feed {feed!r} is unknown: one of {', '.join(sorted(CONTRACTS))}")
     spec = CONTRACTS[feed].spec
-    CONTRACTS[feed].model_validate_json(json.dumps(message, default=str))
-    at = parse_time(message[spec.event_time])
+    checked = CONTRACTS[feed].model_validate_json(json.dumps(message, default=_text))
+    body = checked.model_dump(mode="json", exclude_none=True)
+    at = parse_time(body[spec.event_time])
     if at is None:
         raise ValueError(f"{spec.event_time} is not a time with its offset")
-    body = json.loads(json.dumps(message, default=_text))
     if feed == "alert":
         return Event("alert", key_of(body), at, body, zones_of(body, city), trust)
     key = "|".join(str(body.get(name)) for name in spec.key)

@@ -68,6 +68,8 @@ class Scenario(Model):
             raise at_key("keeps", f"{len(self.keeps)} triggers", "nothing to keep: add timers.quiet_s, or remove it")
         bare = [each.on for each in self.triggers if each.on not in COMMANDED and each.confirm_within_s is None]
         for index, step in enumerate(self.steps):
+            if only_after := getattr(step, "on", ()):
+                raise at_key(f"steps.{index}.on", str(list(only_after)), "only a step of at_end has it: move it there")
             if isinstance(step, CommandStep) and step.after_s >= self.timers.max_hold_s:
                 raise at_key(f"steps.{index}.after_s", step.after_s, "comes after max_hold_s, when the run is over")
             if isinstance(step, CommandStep) and step.action == "unlock" and self.mode == "live" and bare:

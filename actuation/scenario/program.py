@@ -30,6 +30,7 @@ from actuation.scenario.matching import (
     surroundings,
 )
 from actuation.scenario.model import Scenario
+from actuation.scenario.shift import shifted
 from actuation.scenario.state import EngineState, Hold, Past, Replaced, Run, Since, Todo
 from actuation.scenario.step import CapStep, CommandStep, EndStep, IncidentStep, ShowStep, name_of
 from actuation.scenario.town import Town
@@ -37,10 +38,14 @@ from actuation.scenario.trigger import ButtonTrigger, ScheduleTrigger, StateTrig
 from actuation.scenario.turn import Turn, slot_of
 
 KEPT_KEYS = 16
+QUIET_STEP = 0.1
+"""The quiet end is put off in steps of this share of quiet_s: most messages of a radar then change nothing."""
 FORGET = timedelta(hours=2)
 """A run is remembered so long after its end, twice the age at which events stop acting; an alert until it expired."""
 FORGET_ALERT = timedelta(days=7)
 DUTY = "duty"
+CLOCK_BACK = timedelta(seconds=30)
+"""The engine's time never runs back by less; by more the clock was wrong and is right now: timers move with it."""
 
 ORDER = ("button", "tick", "schedule", "incident", "check_failed", "feed_silent", "state", "sensed", "answer",
          "camera_event", "device_message", "alert")  # fmt: skip
@@ -101,6 +106,8 @@ class Program:
 
     def step(self, state: EngineState, event: Event, now: datetime) -> tuple[EngineState, tuple[Effect, ...]]:
         """The state after the event, and what to do. What was due by `now` is done first."""
+        if state.now is not None and now < state.now - CLOCK_BACK:
+            state = shifted(state, now - state.now)
         turn = Turn(state, now)
         if state.program != self.version:
             self._schedule(turn)
@@ -161,9 +168,9 @@ class Program:
         run = self._open(turn, scenario.scenario, name, "shadow") if name is not None else None
         if run is None or run.phase != "active" or scenario.timers.quiet_s is None:
             return
-        if RANK[ceiling(event)] >= RANK[run.mode]:
+        if RANK[ceiling(event)] >= RANK[run.mode] and self._is_later(turn, run, scenario):
             quiet_at = turn.now + timedelta(seconds=scenario.timers.quiet_s)
-            turn.put(replace(run, quiet_at=quiet_at, last_at=max(run.last_at, event.at)))
+            turn.put(run.but(quiet_at=quiet_at, last_at=max(run.last_at, event.at)))
 
     def _alert(self, turn: Turn, event: Event) -> None:
         body = event.body
@@ -231,8 +238,7 @@ class Program:
         """An Update: zones that are new begin, zones that are no longer named end, the rest holds until the new end."""
         scenario = self.scenarios[run.scenario]
         left = tuple(zone for zone in run.zones if zone not in subject.zones)
-        run = replace(
-            run,
+        run = run.but(
             zones=subject.zones,
             last_at=event.at,
             alerts=(*run.alerts, key),
@@ -282,7 +288,7 @@ class Program:
             if zones and run.zones and not zones & set(run.zones):
                 continue
             if self.confirms(run, event):
-                self._activate(turn, replace(run, people=(*run.people, str(event.by))), turn.now)
+                self._activate(turn, run.but(people=(*run.people, str(event.by))), turn.now)
 
     def confirms(self, run: Run, event: Event) -> bool:
         """Whether this press confirms the run: a known person, not the one who pressed start, and trusted enough."""
@@ -379,7 +385,7 @@ class Program:
         if within is None or mode != "live":
             self._activate(turn, run, turn.now)
             return
-        run = replace(run, confirm_by=turn.now + timedelta(seconds=within))
+        run = run.but(confirm_by=turn.now + timedelta(seconds=within))
         turn.effects.append(
             acting.notice(run, acting.cause_of(run, "confirm"), DUTY, "confirm", "critical", within_s=within)
         )
@@ -417,29 +423,36 @@ class Program:
             and run.phase == "active"
             and (run.mode == least(scenario.mode, ceiling(event)))
         )
+        if not together and not self._is_later(turn, run, scenario):
+            return
         keys = (*run.keys, event.key)[-KEPT_KEYS:]
-        run = replace(run, keys=tuple(sorted(keys)) if together else keys, last_at=max(run.last_at, event.at))
+        run = run.but(keys=tuple(sorted(keys)) if together else keys, last_at=max(run.last_at, event.at))
         if run.phase == "active" and scenario.timers.quiet_s is not None:
-            run = replace(run, quiet_at=turn.now + timedelta(seconds=scenario.timers.quiet_s))
+            run = run.but(quiet_at=turn.now + timedelta(seconds=scenario.timers.quiet_s))
         if together:
             if event.key < run.event_key:
-                run = replace(
-                    run, event_key=event.key, body=event.body, fields=subject.fields, device_id=subject.device_id
-                )
+                run = run.but(event_key=event.key, body=event.body, fields=subject.fields, device_id=subject.device_id)
             as_start = {"event_kind": event.kind, "event_key": event.key}
             for index, step in enumerate(scenario.steps):
                 if not step.after_s:
                     run = self._begin(turn, run, index, step, name_of(index, step), as_start, run.zones, anew=True)
         turn.put(run)
 
+    def _is_later(self, turn: Turn, run: Run, scenario: Scenario) -> bool:
+        """Whether the run's quiet end moves enough to be worth a change: a radar speaks five times a second."""
+        quiet_s = scenario.timers.quiet_s
+        if quiet_s is None or run.quiet_at is None or run.phase != "active":
+            return True
+        return (turn.now - run.quiet_at).total_seconds() + quiet_s >= quiet_s * QUIET_STEP
+
     def _activate(self, turn: Turn, run: Run, now: datetime) -> None:
         scenario = self.scenarios[run.scenario]
-        run = self._with_end(replace(run, phase="active", confirm_by=None, started_at=now), scenario, now)
+        run = self._with_end(run.but(phase="active", confirm_by=None, started_at=now), scenario, now)
         if scenario.timers.quiet_s is not None:
-            run = replace(run, quiet_at=now + timedelta(seconds=scenario.timers.quiet_s))
+            run = run.but(quiet_at=now + timedelta(seconds=scenario.timers.quiet_s))
         for index, step in enumerate(scenario.steps):
             if step.after_s:
-                run = replace(run, todo=(*run.todo, Todo(index, now + timedelta(seconds=step.after_s))))
+                run = run.but(todo=(*run.todo, Todo(index, now + timedelta(seconds=step.after_s))))
             else:
                 run = self._begin(turn, run, index, step, name_of(index, step), {}, run.zones)
         turn.put(run)
@@ -452,15 +465,16 @@ class Program:
             self._end_others(turn, run, step)
             return run
         before = run.holds
-        run = replace(run, holds=()) if anew else run
+        run = run.but(holds=()) if anew else run
         run = acting.begin(turn, run, self.town, index, step, name, acting.cause_of(run, name, **caused), zones)
-        return replace(run, holds=before) if anew else run
+        return run.but(holds=before) if anew else run
 
     def _with_end(self, run: Run, scenario: Scenario, now: datetime) -> Run:
-        latest = run.started_at + timedelta(seconds=scenario.timers.max_hold_s)
+        """The longest hold counts from the start, and anew from each Update: its sender still says so."""
+        latest = now + timedelta(seconds=scenario.timers.max_hold_s)
         if run.expires_at is not None and run.expires_at <= latest:
-            return replace(run, ends_at=run.expires_at, ends_why="expired")
-        return replace(run, ends_at=latest, ends_why="max_hold")
+            return run.but(ends_at=run.expires_at, ends_why="expired")
+        return run.but(ends_at=latest, ends_why="max_hold")
 
     def _end_subject(self, turn: Turn, scenario: Scenario, event: Event, subject: Subject) -> None:
         name = _subject_name(scenario, subject)
@@ -491,15 +505,15 @@ class Program:
             self._end(turn, run, reason, event)
         elif len(left) < len(run.zones):
             gone = tuple(zone for zone in run.zones if zone in zones)
-            run = _let_go(replace(run, zones=left), gone, reason, turn.now)
+            run = _let_go(run.but(zones=left), gone, reason, turn.now)
             turn.freed = True
             self._settle(turn, turn.put(run))
 
     def _end(self, turn: Turn, run: Run, reason: str, event: Event | None = None) -> None:
         """Ends a run: what it held is owed now or later, what it opened is closed, people are told."""
         was_active = run.phase == "active"
-        run = replace(
-            run, phase="ending", ended_at=turn.now, ended_why=reason, todo=(), confirm_by=None, quiet_at=None,
+        run = run.but(
+            phase="ending", ended_at=turn.now, ended_why=reason, todo=(), confirm_by=None, quiet_at=None,
             last_at=max(run.last_at, event.at) if event is not None and event.kind != "button" else run.last_at,
         )  # fmt: skip
         run = _let_go(run, None, reason, turn.now)
@@ -522,9 +536,11 @@ class Program:
             elif isinstance(step, IncidentStep) and name in run.incidents:
                 turn.effects.append(acting.incident(run, cause, step, turn.now, "closed"))
         for index, ending in enumerate(scenario.at_end):
+            if ending.on and run.ended_why not in ending.on:
+                continue
             name = name_of(index, ending, "end_")
             cause = acting.cause_of(run, name)
-            told = replace(run, fields={**run.fields, "reason": run.ended_why})
+            told = run.but(fields={**run.fields, "reason": run.ended_why})
             acting.begin(turn, told, self.town, len(scenario.steps) + index, ending, name, cause, run.zones)
 
     # Time
@@ -557,13 +573,13 @@ class Program:
         scenario = self.scenarios.get(run.scenario)
         later = tuple(todo for todo in run.todo if todo.at > turn.now)
         now = [todo for todo in run.todo if todo.at <= turn.now]
-        run = replace(run, todo=later)
+        run = run.but(todo=later)
         if scenario is not None:
             for todo in now:
                 step = scenario.steps[todo.index] if todo.index < len(scenario.steps) else None
                 if step is not None:
                     run = self._begin(turn, run, todo.index, step, name_of(todo.index, step), {}, run.zones)
-        run = replace(run, holds=tuple(self._repeat(turn, run, hold) for hold in run.holds))
+        run = run.but(holds=tuple(self._repeat(turn, run, hold) for hold in run.holds))
         self._settle(turn, turn.put(run))
 
     def _repeat(self, turn: Turn, run: Run, hold: Hold) -> Hold:
@@ -596,7 +612,7 @@ class Program:
                 turn.effects.append(acting.end_command(run, hold, turn.now))
             else:
                 kept.append(self._stay_open(turn, run, hold, holder))
-        run = turn.put(replace(run, holds=tuple(kept), settled_at=turn.now))
+        run = turn.put(run.but(holds=tuple(kept), settled_at=turn.now))
         if run.phase == "ending" and not kept:
             turn.drop(run, self._past(run, turn.now))
 
@@ -609,7 +625,8 @@ class Program:
                 continue
             if hold.end_action == "lock" and other.guards and zone in other.zones:
                 return other
-            if any(self._overlap(hold, each) for each in other.holds if each.due is None):
+            as_real = hold.end_action == "lock" or RANK[other.mode] >= RANK[run.mode]  # a drill keeps no siren sounding
+            if as_real and any(self._overlap(hold, each) for each in other.holds if each.due is None):
                 return other
         return None
 
@@ -702,7 +719,7 @@ def _let_go(run: Run, zones: Sequence[str] | None, reason: str, now: datetime) -
             kept.append(hold)
         elif hold.end_action is not None and (not hold.end_on or reason in hold.end_on):
             kept.append(replace(hold, due=now + timedelta(seconds=hold.end_after_s), repeat_at=None))
-    return replace(run, holds=tuple(kept))
+    return run.but(holds=tuple(kept))
 
 
 def _started_before(run: Run, event: Event) -> bool:
@@ -723,6 +740,6 @@ def _says_all_clear(event: Event) -> bool:
 
 def _unverified(run: Run) -> NotifyPeople:
     """An alert that nobody vouches for moves nothing; the duty officer hears of it, in earnest."""
-    told = replace(run, mode="live")
+    told = run.but(mode="live")
     notice = acting.notice(told, acting.cause_of(run, "unverified"), DUTY, "unverified_alert", "critical")
     return replace(notice, effect_id=effect_id(notice.cause, DUTY), fields={**notice.fields, "mode": "shadow"})

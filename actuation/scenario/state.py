@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -85,6 +86,16 @@ class Run:
     settled_at: datetime | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
     due_at: datetime | None = None
+
+    def but(self, **changes: Any) -> Run:
+        """A copy with these fields changed; `dataclasses.replace`, at half its cost: this is the millisecond path."""
+        values = dict(zip(_FIELDS, _VALUES(self), strict=True))
+        values.update(changes)
+        return Run(**values)
+
+
+_FIELDS = tuple(each.name for each in fields(Run))
+_VALUES = attrgetter(*_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,10 @@ class ThenLock(Model):
     )
 
 
+class _EndingStep(_Step):
+    on: tuple[Reason, ...] = Field(default=(), description="In at_end: only after these ends; none: after any")
+
+
 class CommandStep(_Step):
     """Doors, lamps, sirens. light_on and siren_on are always followed by their off; unlock says what follows."""
 
@@ -78,7 +82,7 @@ class CommandStep(_Step):
         return self
 
 
-class ShowStep(_Step):
+class ShowStep(_EndingStep):
     """Text on displays; Restricted and Private alerts are never shown."""
 
     do: Literal["show"]
@@ -89,7 +93,7 @@ class ShowStep(_Step):
     then: Words | None = Field(default=None, description="Shown at the end")
 
 
-class NotifyStep(_Step):
+class NotifyStep(_EndingStep):
     do: Literal["notify"]
     audience: Code = Field(description="Key of the city's notices.toml")
     template: Code
@@ -130,7 +134,7 @@ class IncidentStep(_Step):
     title: Words
 
 
-class TaskStep(_Step):
+class TaskStep(_EndingStep):
     """Opens a request with executor and deadline. Not in a drill."""
 
     do: Literal["open_task"]

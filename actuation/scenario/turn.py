@@ -57,7 +57,7 @@ class Turn:
         return self._copies[part]
 
     def put(self, run: Run) -> Run:
-        run = replace(run, due_at=_due(run))
+        run = run.but(due_at=_due(run))
         self.write("runs")[run.run_id] = run
         slot = slot_of(run.scenario, run.subject, run.mode)
         if run.phase == "ending":

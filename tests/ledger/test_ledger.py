@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from actuation.ledger import Broken, Ledger, LedgerBusyError, NewEntry, open_reader, read_ledger
+from actuation.ledger import Broken, Ledger, LedgerBusyError, LedgerDamagedError, NewEntry, open_reader, read_ledger
 from apps.cli.main import app
 from city.settings import settings
 from ingest.contracts.ledger_entry import LedgerEntry
@@ -170,6 +170,15 @@ def test_altered_removed_and_reordered_lines_are_found(path: Path, statements: l
     assert broken is not None
     assert broken.seq == seq
     assert why in broken.why
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM line WHERE seq > 15", "DELETE FROM head", "DROP TABLE head"])
+def test_nobody_goes_on_writing_behind_a_damaged_end(path: Path, statement: str) -> None:
+    _filled(path)
+    _break(path, statement)
+    for _ in range(2):
+        with pytest.raises(LedgerDamagedError, match="aside"):
+            Ledger.open(path)
 
 
 def test_chain_written_anew_is_found_by_a_witness(path: Path) -> None:
@@ -390,6 +399,14 @@ def test_command_exits_1_when_the_chain_is_broken(path: Path, run: Callable[...,
     _break(path, "DELETE FROM line WHERE seq = 7")
     assert "7" in run(code=1)
     run("--json", code=1)
+
+
+def test_command_on_a_file_that_is_no_ledger_or_torn(path: Path, run: Callable[..., str]) -> None:
+    _filled(path, 2_000)
+    whole = path.read_bytes()
+    for data in (b"rubbish" * 1_000, whole[: len(whole) // 2]):
+        path.write_bytes(data)
+        assert "1" in run("--since", "2026-11-25T12:00:02Z", code=1)
 
 
 def test_command_without_a_ledger_and_with_a_bad_time(path: Path, run: Callable[..., str]) -> None:

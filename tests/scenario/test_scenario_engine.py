@@ -9,7 +9,7 @@ from actuation.scenario.event import Event
 from actuation.scenario.model import Scenario
 from actuation.scenario.program import Program
 from actuation.scenario.state import EngineState
-from tests.scenario.conftest import Run, alert, at, commands, names, press, radar, reference, saved
+from tests.scenario.conftest import Run, alert, at, commands, names, press, radar, reference, saved, tick
 
 
 def test_a_missile_alert_opens_its_zones_and_the_all_clear_locks_them(run: Run) -> None:
@@ -354,3 +354,59 @@ def test_a_program_without_scenarios_does_nothing(program: Program) -> None:
     state, effects = empty.step(EngineState(), alert(), at(0))
     assert effects == ()
     assert empty.next_due(state) is None
+
+
+def test_a_failed_check_and_a_camera_that_a_person_confirms(program: Program) -> None:
+    failed = {"on": "check_failed", "assets": ["raw/alert"]}
+    seen = {"on": "camera_event", "class_names": ["drone"], "confidence": 0.8, "confirm_within_s": 60}
+    unlock = {"do": "command", "action": "unlock", "kinds": ["door"], "then": {"action": "lock", "after_s": 0}}
+    steps = [unlock, {"do": "notify", "audience": "duty", "template": "test"}]
+    run = Run(Program.of([scenario(triggers=[seen], steps=steps), scenario(triggers=[failed]).model_copy(
+        update={"scenario": "other"})], program.town))  # fmt: skip
+    check = Event("check_failed", "r1", at(0), {"asset": "raw/alert", "check": "fresh"}, (), "verified")
+    assert [one.cause.scenario for one in run.give(check)] == ["other"]
+    body = {"class_name": "drone", "confidence": 0.9, "site_id": "yard-01", "camera_id": "c", "event_id": "e"}
+    asked = run.give(Event("camera_event", "c|e", at(1), body, (), "trusted"))
+    assert [one.template for one in asked if isinstance(one, NotifyPeople)] == ["confirm"]
+    assert commands(run.give(press("confirm", "test", "Anna", 5, zones=()))) == [("unlock", "dma-2")]
+
+
+def test_most_messages_of_a_radar_change_nothing(run: Run) -> None:
+    run.give(radar(0))
+    states = set()
+    for number in range(50):
+        run.give(radar(0.2 * number, direction="crossing"))
+        states.add(run.state.to_json().split('"now"')[1].split(",", 1)[1])
+    assert len(states) <= 21, "every third moves the end by half a second or more"
+    assert commands(run.wait(20), "light_off") == [("light_off", "lamp-crossing-01")]
+
+
+def test_a_clock_that_is_put_back_leaves_no_lamp_burning(run: Run) -> None:
+    """It was a day ahead when the lamp went on; then NTP sets it right."""
+    run.give(radar(86_400))
+    assert run.give(tick(2), 2) == ()
+    assert commands(run.wait(8)) == [("light_off", "lamp-crossing-01")]
+    assert commands(run.give(radar(9))) == [("light_on", "lamp-crossing-01")]
+    assert commands(run.wait(15)) == [("light_off", "lamp-crossing-01")]
+
+
+def test_a_drill_keeps_no_real_siren_sounding(run: Run) -> None:
+    run.give(alert())
+    run.give(press("drill", "missile_alert", "Anna", 10))
+    over = run.give(alert("c1", 20, kind="Cancel", refers=reference("a1")))
+    assert ("siren_off", "dma-1") in [(one.action, one.target.zone_id) for one in over
+                                      if isinstance(one, CommandDevices) and one.mode == "live"]  # fmt: skip
+
+
+def test_an_end_by_time_is_no_all_clear_for_residents(run: Run) -> None:
+    run.give(alert(lasts_s=300))
+    told = [(one.audience, one.template) for one in run.wait(301) if isinstance(one, NotifyPeople)]
+    assert told == [("duty", "alert_expired")]
+
+
+def test_an_update_gives_the_longest_hold_anew(run: Run) -> None:
+    run.give(alert("a1", lasts_s=None))
+    run.wait(10_000)
+    run.give(alert("u1", 10_001, kind="Update", refers=reference("a1"), lasts_s=None))
+    assert commands(run.wait(20_800), "siren_off") == []
+    assert commands(run.wait(20_802), "siren_off") == [("siren_off", "dma-1")]

@@ -79,7 +79,7 @@ BREAKS = [
     ("missile_alert", "kinds: [door]", "kinds: [gate]", "steps.0.command.kinds.0", "gate", "'door'"),
     ("missile_alert", "action: unlock", "action: lock", "action", "lock", "unlock"),
     ("missile_alert", "    then: {action: lock, after_s: 600}", "   ", "command.then", "missing", "stay_unlocked"),
-    ("missile_alert", "kinds: [siren]", "kinds: [siren]\n    then: stay_unlocked", "command.then", "siren_on", "always"),
+    ("missile_alert", "[siren]", "[siren]\n    then: stay_unlocked", "command.then", "siren_on", "only unlock"),
     ("missile_alert", "repeat_s: 50", "repeat_s: 500", "repeat_s", "500", "shorter than lease_s"),
     ("missile_alert", "scenario: missile_alert", "scenario: rockets", "scenario", "rockets", "rename the file"),
     ("missile_alert", "name: sirens", "name: displays", "steps.name", "displays", "used twice"),

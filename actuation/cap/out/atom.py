@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from lxml import etree
 
@@ -38,6 +39,27 @@ class AtomHandler:
         if alert is None:
             return Page(404, "text/plain; charset=utf-8", "нет такого оповещения / no such alert\n".encode())
         return Page(200, TYPE, alert.document)
+
+
+def write_public(outbox: Outbox, folder: Path, base: str, title: str) -> None:
+    """The index and its files for any web server; each is whole at every moment, the index last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    alerts = outbox.alerts(SHOWN)
+    for alert in alerts:
+        path = folder / f"{alert.identifier}.xml"
+        if not path.exists():
+            _replace(path, alert.document)
+    _replace(folder / "index.atom", index(alerts, base.rstrip("/"), title))
+    shown = {f"{alert.identifier}.xml" for alert in alerts}
+    for path in folder.glob("*.xml"):
+        if path.name not in shown:
+            path.unlink(missing_ok=True)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_bytes(data)
+    fresh.replace(path)
 
 
 def index(alerts: list[OutAlert], base: str, title: str) -> bytes:

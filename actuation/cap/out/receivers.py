@@ -67,6 +67,9 @@ class Receivers(BaseModel):
         pattern=r"^[^\s,<&]+$", max_length=128, description="<sender> of our alerts, an address of ours"
     )
     sender_name: str = Field(min_length=1, max_length=256, description="<senderName>, for people")
+    public_url: str | None = Field(
+        default=None, pattern=r"^https?://[^\s]+$", description="Where a web server shows GORODOK_HOME/cap_out/public"
+    )
     receiver: list[Receiver] = Field(default=[], description="To whom alerts go")
 
     @field_validator("receiver")

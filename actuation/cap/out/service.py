@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
+from actuation.cap.out.atom import write_public
 from actuation.cap.out.build import NotOursToSendError, build
 from actuation.cap.out.certificate import CapKey, key_folder
 from actuation.cap.out.outbox import OutAlert, Outbox
@@ -34,8 +36,16 @@ NO_END = timedelta(days=1)
 class CapOut:
     """`submit` returns when the alert is signed and on the disk; delivery goes on until each receiver has it."""
 
-    def __init__(self, outbox: Outbox, key: CapKey, receivers: Receivers, places: ZonePlaces | None = None) -> None:
-        self.outbox, self._key, self._receivers, self._places = outbox, key, receivers, places
+    def __init__(
+        self,
+        outbox: Outbox,
+        key: CapKey,
+        receivers: Receivers,
+        places: ZonePlaces | None = None,
+        public: Path | None = None,
+    ) -> None:
+        """public: folder for the Atom index and its files; written when the city says where it is served."""
+        self.outbox, self._key, self._receivers, self._places, self._public = outbox, key, receivers, places, public
         self._worker = Worker(outbox, receivers.receiver)
 
     @classmethod
@@ -46,7 +56,8 @@ class CapOut:
             return None
         key = CapKey.load(key_folder(settings))
         city: City = load_city(settings)
-        return cls(Outbox(settings.home / "cap_out" / "outbox.sqlite"), key, receivers, ZonePlaces(city))
+        folder = settings.home / "cap_out"
+        return cls(Outbox(folder / "outbox.sqlite"), key, receivers, ZonePlaces(city), folder / "public")
 
     def start(self) -> None:
         self._worker.start()
@@ -77,6 +88,8 @@ class CapOut:
         if new and alert.msgType in ("Update", "Cancel"):
             self._overtake(alert, made_at)
         self._worker.wake()
+        if new:
+            self._show()
         return new
 
     def complete(self, effect: PublishCap, now: datetime) -> Alert:
@@ -95,6 +108,15 @@ class CapOut:
 
     def deliveries(self, since_seq: int) -> list[tuple[int, AlertDelivery]]:
         return self.outbox.attempts(since_seq)
+
+    def _show(self) -> None:
+        """A full disk here must not hold up the deliveries."""
+        if self._public is None or self._receivers.public_url is None:
+            return
+        try:
+            write_public(self.outbox, self._public, self._receivers.public_url, self._receivers.sender_name)
+        except OSError as error:
+            log.error("the Atom index is old: %s", error)
 
     def _overtake(self, alert: Alert, now: datetime) -> None:
         """An alert that waits for a receiver must not come there after the message that ends it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
@@ -36,7 +38,8 @@ def ledger(
     with reader:
         broken = reader.verify()
         if broken is not None:
-            _print(reader, at, as_json, broken.seq - 1)
+            with contextlib.suppress(sqlite3.DatabaseError, ValueError):  # no further than the file can be read
+                _print(reader, at, as_json, broken.seq - 1)
             fail(f"строка / line {broken.seq}: {broken.why}", "цепочка порвана / the chain is broken", 1)
         _print(reader, at, as_json, None)
         seq, last = reader.head()

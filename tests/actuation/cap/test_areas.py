@@ -111,7 +111,12 @@ def test_a_regular_polygon_is_read_as_it_was_written(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.floats(-70, 70), st.floats(-150, 150), st.floats(0.1, 500), st.floats(0, 2 * math.pi))
+@given(
+    st.floats(-70, 70),
+    st.floats(-150, 150),
+    st.floats(0.1, 500).map(lambda km: round(km, 3)),
+    st.floats(0, 2 * math.pi),
+)
 def test_a_circle_holds_what_is_within_its_radius(
     latitude: float, longitude: float, radius_km: float, bearing: float
 ) -> None:
@@ -148,7 +153,7 @@ def test_10_000_zones_are_matched_fast() -> None:
     for _ in range(100):
         found = index.touched(small)
     assert (time.perf_counter() - started) / 100 < 0.01
-    assert found == {name for name, zone in zones.items() if zone.intersection(small).area > 1e-4 * small.area}
+    assert found == {name for name, zone in zones.items() if zone.buffer(-2e-5).intersects(small)}
     whole = polygon("49.9,39.9 49.9,41.1 51.1,41.1 51.1,39.9 49.9,39.9")
     started = time.perf_counter()
     assert len(index.touched(whole)) == 10_000

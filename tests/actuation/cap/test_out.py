@@ -328,6 +328,20 @@ def test_the_atom_index_is_read_by_our_own_puller(make: Any, key: CapKey) -> Non
     etree.fromstring(handler.page("index.atom").body)
 
 
+def test_the_index_as_files_for_any_web_server(key: CapKey, tmp_path: Path) -> None:
+    told = receivers().model_copy(update={"public_url": "https://city.example/cap/"})
+    out = CapOut(Outbox(tmp_path / "o.sqlite"), key, told, None, tmp_path / "public")
+    out.submit(effect("1" * 32), NOW)
+    out.submit(effect("2" * 32), NOW + timedelta(seconds=1))
+    (tmp_path / "public" / "old.xml").write_bytes(b"no longer shown")
+    out.submit(effect("3" * 32), NOW + timedelta(seconds=2))
+    assert sorted(path.name[0] for path in (tmp_path / "public").glob("*.xml")) == ["1", "2", "3"]
+    index = parse((tmp_path / "public" / "index.atom").read_bytes())
+    assert [one.address[-37:] for one in entries(index, "")] == [f"/{n * 32}.xml" for n in "321"]
+    assert (tmp_path / "public" / f"{'1' * 32}.xml").read_bytes() == out.outbox.alert("1" * 32).document  # type: ignore[union-attr]
+    out.stop()
+
+
 def test_receivers_file_with_secrets_from_the_environment(tmp_path: Path) -> None:
     (tmp_path / "town").mkdir()
     path = tmp_path / "town" / "alert_receivers.toml"
