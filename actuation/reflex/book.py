@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 from actuation.reflex.journal import milliseconds, moment
@@ -15,7 +16,7 @@ from actuation.reflex.register import Register
 from actuation.reflex.shapes import CommandRow, DeviceRow
 from actuation.scenario.effect import CommandDevices
 
-KEEP_MS = 7 * 86_400_000
+KEEP_MS, KEEP = 7 * 86_400_000, 20_000
 """Ended commands are remembered so long; older ones are in the lake."""
 
 Answered = tuple[str, str | None, int, float]
@@ -88,6 +89,8 @@ class Book:
     def __init__(self, register: Register) -> None:
         self.register = register
         self.commands: dict[str, Command] = {}
+        self._open: dict[str, Command] = {}
+        self._ends: list[tuple[int, str]] = []
         self.by_run: dict[str, list[str]] = {}
         self.last: dict[str, Last] = {}
 
@@ -101,6 +104,9 @@ class Book:
         command.refused_to_send = refused or ("shadow" if effect.mode == "shadow" else None)
         command.closed = command.refused_to_send is not None
         self.commands[command.command_id] = command
+        if not command.closed:
+            self._open[command.command_id] = command
+            heappush(self._ends, (command.expires_ms, command.command_id))
         self.by_run.setdefault(effect.cause.run_id, []).append(command.command_id)
         for device_id in expected:
             self._last(device_id).command_id = command.command_id
@@ -131,18 +137,33 @@ class Book:
         last.sensed, last.sensed_ms = state, now_ms
         return changed
 
+    def open(self) -> list[Command]:
+        """Whose time has not ended, oldest first."""
+        return list(self._open.values())
+
     def unsent(self) -> list[Command]:
-        return [each for each in self.commands.values() if each.sent_ms is None and not each.closed]
+        return [each for each in self._open.values() if each.sent_ms is None]
+
+    def close(self, command: Command) -> None:
+        command.closed = True
+        self._open.pop(command.command_id, None)
 
     def due(self, now_ms: int) -> list[Command]:
         """Open commands whose time has ended."""
-        return [each for each in self.commands.values() if not each.closed and each.expires_ms <= now_ms]
+        found = []
+        while self._ends and self._ends[0][0] <= now_ms:
+            command = self._open.get(heappop(self._ends)[1])
+            if command is not None:
+                found.append(command)
+        return found
 
     def next_due_ms(self) -> int | None:
-        return min((each.expires_ms for each in self.commands.values() if not each.closed), default=None)
+        return self._ends[0][0] if self._ends else None
 
     def forget(self, now_ms: int) -> None:
-        old = [each for each in self.commands.values() if each.closed and each.expires_ms < now_ms - KEEP_MS]
+        """Old ended commands, and all but the newest KEEP of them; the lake has every one."""
+        closed = [each for each in self.commands.values() if each.closed]
+        old = [each for each in closed if each.expires_ms < now_ms - KEEP_MS] or closed[: max(0, len(closed) - KEEP)]
         for each in old:
             del self.commands[each.command_id]
             ids = self.by_run.get(each.effect.cause.run_id, [])
@@ -195,8 +216,8 @@ class Book:
             found = self.last[device_id] = Last()
         return found
 
-    def to_json(self) -> dict[str, Any]:
-        """For the snapshot; `from_json` gives the same book."""
+    def to_json(self, *, open_only: bool = False) -> dict[str, Any]:
+        """For the snapshot; `from_json` gives the same book. open_only: what another machine needs to go on."""
         from actuation.reflex.journal import effect_json
 
         commands = [
@@ -210,7 +231,7 @@ class Book:
                 "closed": each.closed,
                 "answers": each.answers,
             }
-            for each in self.commands.values()
+            for each in (self._open if open_only else self.commands).values()
         ]
         sensed = {key: [each.sensed, each.sensed_ms] for key, each in self.last.items() if each.sensed is not None}
         return {"commands": commands, "sensed": sensed}
@@ -224,7 +245,9 @@ class Book:
             effect = effect_of(one["effect"])
             assert isinstance(effect, CommandDevices)
             command = book.created(effect, one["target"], one["seq"], one["created_ms"], one["refused"])
-            command.sent_ms, command.closed = one["sent_ms"], one["closed"]
+            command.sent_ms = one["sent_ms"]
+            if one["closed"]:
+                book.close(command)
             for device_id, (result, reason, at_ms, _) in one["answers"].items():
                 book.answered(command, device_id, result, reason, at_ms)
         for device_id, (state, at_ms) in found["sensed"].items():

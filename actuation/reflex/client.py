@@ -122,9 +122,9 @@ class ReflexClient:
     def reject_draft(self, draft_id: str) -> CapVerdict:
         return cast("CapVerdict", self._post(f"/drafts/{draft_id}/reject", {}))
 
-    def send_text(self, source: str, text: str) -> Draft:
-        """A channel's message: the city's text rules make a CAP draft of it."""
-        return cast("Draft", self._post(f"/text/{source}", {"text": text}))
+    def send_text(self, source: str, text: str) -> list[Draft]:
+        """A channel's message: the city's text rules make CAP drafts of it; one of a trusted source acts at once."""
+        return cast("list[Draft]", self._post(f"/text/{source}", {"text": text}))
 
     def send_event(
         self, kind: str, key: str, body: Mapping[str, Any], *, at: datetime | None = None, zones: Sequence[str] = ()

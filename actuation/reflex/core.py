@@ -186,7 +186,7 @@ class Core:
     def expire(self, now: datetime, batch: Batch) -> None:
         """Commands whose time has ended: a line for each device that never answered."""
         for command in self.book.due(journal.milliseconds(now)):
-            command.closed = True
+            self.book.close(command)
             for device_id in sorted(command.silent()):
                 batch.entries.append(self._line("expired", command, now, device_id=device_id, reason="silent"))
 
@@ -216,7 +216,7 @@ class Core:
     def _line(self, kind: str, command: Command, now: datetime, **more: Any) -> NewEntry:
         effect = command.effect
         cause = effect.cause
-        return NewEntry.model_construct(
+        return journal.line(
             **{
                 "at": now,
                 "kind": kind,
@@ -236,9 +236,7 @@ class Core:
 
     @staticmethod
     def _sensed_line(device_id: str, state: str, now: datetime) -> NewEntry:
-        return NewEntry.model_construct(
-            at=now, kind="sensed", entity=device_id, mode="none", device_id=device_id, reason=state
-        )
+        return journal.line(at=now, kind="sensed", entity=device_id, mode="none", device_id=device_id, reason=state)
 
     # backward: lines become the state that they left
 
@@ -278,7 +276,7 @@ class Core:
 
     def _replay_expired(self, entry: LedgerEntry) -> None:
         if (command := self._command_of(entry)) is not None:
-            command.closed = True
+            self.book.close(command)
 
     def _replay_retried(self, entry: LedgerEntry) -> None:
         if (command := self._command_of(entry)) is not None:
@@ -297,9 +295,10 @@ class Core:
         self.runs = RunBook.from_json(found["runs"], self.program)
         self.runs.follow(self.state)
 
-    def handover(self) -> dict[str, Any]:
+    def handover(self, *, open_only: bool = False) -> dict[str, Any]:
         """What a snapshot holds, and what a holder hands on: the engine's state, the book, the runs."""
-        return {"state": self.state.to_json(), "book": self.book.to_json(), "runs": self.runs.to_json()}
+        book = self.book.to_json(open_only=open_only)
+        return {"state": self.state.to_json(), "book": book, "runs": self.runs.to_json()}
 
     def _set(self, state: EngineState) -> None:
         self.state = state

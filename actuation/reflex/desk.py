@@ -29,6 +29,7 @@ from actuation.reflex.shapes import (
     Status,
     TimelineLine,
 )
+from actuation.reflex.texts import Texts
 from actuation.scenario.event import Event
 from city.settings import Settings
 from ingest.contracts.ledger_entry import LedgerEntry
@@ -40,8 +41,8 @@ EVENT_KINDS = ("incident", "check_failed", "feed_silent", "camera_event", "state
 class RunnerDesk:
     """One of a holder's life; a process that only waits for the lease serves no API."""
 
-    def __init__(self, settings: Settings, runner: Runner, forwarder: Forwarder) -> None:
-        self._settings, self._runner, self._forwarder = settings, runner, forwarder
+    def __init__(self, settings: Settings, runner: Runner, forwarder: Forwarder, texts: Texts) -> None:
+        self._settings, self._runner, self._forwarder, self._texts = settings, runner, forwarder, texts
         self._started = datetime.now(UTC)
 
     def health(self) -> dict[str, Any]:
@@ -136,7 +137,7 @@ class RunnerDesk:
             run_id=body.get("run_id"), by=by[:128], trigger_kind="button", trigger_key=key,
             detail=orjson.dumps({**said, "role": role}).decode()[:9_000],
         )  # fmt: skip
-        outcome = _wait(runner.event(event, [line]))
+        outcome = wait(runner.event(event, [line]))
         if not outcome.changed:
             remedy = "For confirm: another person than who started; for all_clear and stop: an active run"
             raise RefusedError(409, "the button changes nothing now", "press", press, remedy)
@@ -154,16 +155,24 @@ class RunnerDesk:
 
     def cap(self, source: str, data: bytes) -> CapVerdict:
         self._must_hold()
-        return cast("CapVerdict", _wait(self._runner.alert(source, data, "webhook"), 30.0))
+        return cast("CapVerdict", wait(self._runner.alert(source, data, "webhook"), 30.0))
 
-    def text(self, source: str, text: str) -> Draft:
-        raise RefusedError(501, "texts are not read yet", "source", source, "Send CAP to POST /cap/{source}")
+    def too_large(self, source: str, size: int) -> None:
+        """Refused unread; the row in quarantine has no original."""
+        self._runner.refuse(
+            "alert", f"cap:{source}"[:200], b"", f"too large: more than {size} bytes", "body", str(size)
+        )
+
+    def text(self, source: str, text: str) -> Sequence[Draft]:
+        self._must_hold()
+        return self._texts.take(source, text)
 
     def drafts(self) -> Sequence[Draft]:
-        return []
+        return self._texts.waiting()
 
     def decide_draft(self, draft_id: str, confirm: bool, by: str) -> CapVerdict:
-        raise RefusedError(404, "no such draft", "draft_id", draft_id, "Take one of GET /drafts")
+        self._must_hold()
+        return self._texts.decide(draft_id, confirm, by)
 
     def event(self, body: Mapping[str, Any], by: str | None) -> Mapping[str, Any]:
         self._must_hold()
@@ -177,7 +186,7 @@ class RunnerDesk:
         zones = tuple(str(zone) for zone in body.get("zones") or ())
         at = moment(body.get("at")) if body.get("at") else datetime.now(UTC)
         event = Event(kind, key, min(at, datetime.now(UTC)), said, zones, "trusted", by)
-        outcome = _wait(self._runner.event(event))
+        outcome = wait(self._runner.event(event))
         return {
             "event_key": key,
             "runs": outcome.runs or self._runs_of(key),
@@ -196,7 +205,7 @@ class RunnerDesk:
         if command.closed or command.expires_ms <= milliseconds(datetime.now(UTC)):
             ended = command.row()["expires_at"]
             raise RefusedError(409, "the command has expired", "command_id", command_id, f"It ended {ended}")
-        number = _wait(
+        number = wait(
             self._runner.call(lambda turn, now: self._runner.core.retry(command, devices, by, now, turn.batch))
         )
         return {"command_id": command_id, "seq": number, "device_ids": devices}
@@ -205,9 +214,7 @@ class RunnerDesk:
         self._must_hold()
         command = self._command(command_id)
         devices, to = self._devices_of(command, body), str(body.get("to") or "duty")[:128]
-        _wait(
-            self._runner.call(lambda turn, now: self._runner.core.escalate(command, devices, by, to, now, turn.batch))
-        )
+        wait(self._runner.call(lambda turn, now: self._runner.core.escalate(command, devices, by, to, now, turn.batch)))
         return {"event_key": command_id, "runs": [command.effect.cause.run_id], "commands": 0, "effects": 0}
 
     def notes(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -270,7 +277,7 @@ class RunnerDesk:
         return sorted(command.silent())
 
 
-def _wait(future: Future[Any], seconds: float = PATIENCE_S) -> Any:
+def wait(future: Future[Any], seconds: float = PATIENCE_S) -> Any:
     try:
         return future.result(seconds)
     except StoppedError as error:

@@ -11,10 +11,10 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import orjson
 
+from actuation.cap.out import CapOut
 from actuation.ledger import NewEntry, open_reader
 from actuation.people.notifier import Notifier
 from actuation.reflex import journal
@@ -25,6 +25,8 @@ from actuation.reflex.runner import StoppedError
 from actuation.scenario.effect import Effect, NotifyPeople, OpenTask, PublishCap, RaiseIncident
 from city.settings import Settings
 from ingest.broker.client import BrokerUnreachableError
+from ingest.contracts import Contract
+from ingest.contracts.alert_delivery import AlertDelivery
 from ingest.contracts.notice_delivery import NoticeDelivery
 from ingest.publish import NotDeliveredError, Publisher
 
@@ -33,12 +35,6 @@ log = logging.getLogger(__name__)
 AGAIN_S = 2.0
 POLL_S = 0.5
 PUBLISHER = "reflex"
-
-
-class CapOut(Protocol):
-    """Sends our own CAP alerts onward until they are accepted; durable by itself."""
-
-    def submit(self, effect: PublishCap) -> None: ...
 
 
 class EffectsWorker:
@@ -58,6 +54,7 @@ class EffectsWorker:
         folder = settings.ledger_path.parent
         self._cursor = Cursor(folder / "effects.cursor", ledger_id)
         self._told = Cursor(folder / "notices.cursor", "outbox")
+        self._handed = Cursor(folder / "cap_out.cursor", "outbox")
         self._queue: queue.Queue[tuple[int, Sequence[Effect]] | None] = queue.Queue()
         self._publisher: Publisher | None = None
         self._stop = threading.Event()
@@ -133,17 +130,16 @@ class EffectsWorker:
             self._publish("complaint", orjson.dumps(effect.complaint))
 
     def _deliveries(self) -> None:
-        """Rows of the notices' outbox: to the lake as `notice_delivery`, and a line of the ledger each."""
-        if self._notifier is None:
-            return
+        """Rows of the two outboxes, to the lake: notice_delivery and alert_delivery; and a line of the ledger each."""
         try:
-            rows = self._notifier.deliveries(self._told.seq)
-            if not rows:
-                return
-            body = b"[" + b",".join(row.model_dump_json(exclude_none=True).encode() for _, row in rows) + b"]"
-            self._publish("notice_delivery", body)
-            self._note([_line(row) for _, row in rows])
-            self._told.move(rows[-1][0])
+            if self._notifier is not None and (rows := self._notifier.deliveries(self._told.seq)):
+                self._publish("notice_delivery", _array([row for _, row in rows]))
+                self._note([_told_line(row) for _, row in rows])
+                self._told.move(rows[-1][0])
+            if self._cap_out is not None and (given := self._cap_out.deliveries(self._handed.seq)):
+                self._publish("alert_delivery", _array([row for _, row in given]))
+                self._note([_handed_line(row) for _, row in given])
+                self._handed.move(given[-1][0])
         except (BrokerUnreachableError, NotDeliveredError, OSError) as error:
             self._close_publisher()
             log.warning("deliveries of notices wait: %s", error)
@@ -166,7 +162,23 @@ class EffectsWorker:
                 publisher.__exit__(RuntimeError, None, None)
 
 
-def _line(row: NoticeDelivery) -> NewEntry:
+def _array(rows: Sequence[Contract]) -> bytes:
+    return b"[" + b",".join(row.model_dump_json(exclude_none=True).encode() for row in rows) + b"]"
+
+
+def _handed_line(row: AlertDelivery) -> NewEntry:
+    return NewEntry.model_construct(
+        at=utc_now(),
+        kind="published",
+        entity=row.identifier[:128],
+        mode="none",
+        action="publish_cap",
+        reason=row.result,
+        detail=row.model_dump_json(exclude_none=True)[:9_000],
+    )
+
+
+def _told_line(row: NoticeDelivery) -> NewEntry:
     said = orjson.dumps({"channel": row.channel, "recipient": row.recipient, "attempt": row.attempt}).decode()
     return NewEntry.model_construct(
         at=utc_now(),

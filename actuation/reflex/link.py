@@ -120,7 +120,9 @@ class Link:
                     if told.reason:
                         raise ConnectionError(f"the broker refuses us: reason {told.reason:#x}")
                     self._window = min(MAX_INFLIGHT, told.receive_maximum)
-                    sock.sendall(packets.subscribe(self._topics, self._next_mid(), self._level))
+                    sock.sendall(
+                        packets.subscribe([(topic, 1) for topic in self._topics], self._next_mid(), self._level)
+                    )
                 elif first == packets.SUBACK:
                     self._check_granted(body)
                     granted = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,8 @@ from typing import Any
 import orjson
 
 from actuation.cap import CapSources, ZoneIndex, load_cap_sources
+from actuation.cap.out import CapKeyError, CapOut, ReceiversError
+from actuation.cap.text import TextRules, load_text_rules
 from actuation.keys import KeyRing
 from actuation.ledger import Ledger, LedgerBusyError, NewEntry
 from actuation.people.notifier import Notifier
@@ -26,7 +29,7 @@ from actuation.reflex.book import Book
 from actuation.reflex.capdesk import CapDesk
 from actuation.reflex.core import Core, utc_now
 from actuation.reflex.desk import RunnerDesk
-from actuation.reflex.effects import CapOut, EffectsWorker
+from actuation.reflex.effects import EffectsWorker
 from actuation.reflex.forward import Forwarder
 from actuation.reflex.lease import Lease, command_number
 from actuation.reflex.link import broker_is_open
@@ -34,6 +37,7 @@ from actuation.reflex.listening import Listening
 from actuation.reflex.register import Register, load_register
 from actuation.reflex.runner import LeaseLostError, Runner
 from actuation.reflex.server import Server
+from actuation.reflex.texts import Texts
 from actuation.scenario.effect import Effect
 from actuation.scenario.load import load_scenarios
 from actuation.scenario.program import Program
@@ -44,6 +48,8 @@ from ingest.broker.client import BrokerUnreachableError
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
+SWITCH_S = 0.0005
+"""The loop gets the interpreter's lock back from the API's and the notices' threads after so long, not after 5 ms."""
 
 
 class ReflexProcess:
@@ -59,6 +65,7 @@ class ReflexProcess:
         self._register: Register = load_register(self._city)
         self._sources: CapSources = load_cap_sources(settings)
         self._zones = ZoneIndex.of(self._city, self._sources.geocodes)
+        self._rules: TextRules | None = load_text_rules(settings)
         self._stop = threading.Event()
         self._runner: Runner | None = None
         self.ready = threading.Event()
@@ -115,6 +122,7 @@ class ReflexProcess:
 
     def _hold(self, ledger: Ledger, lease: Lease) -> None:
         settings, folder = self._settings, self._settings.ledger_path.parent
+        sys.setswitchinterval(SWITCH_S)
         bodies = Bodies(folder / "bodies")
 
         def number() -> int:
@@ -139,17 +147,25 @@ class ReflexProcess:
             settings, core, ledger, self._keys, lease, Listening(settings.city, self._program), cap, bodies, number,
             submit,
         )  # fmt: skip
-        forwarder = Forwarder(settings, ledger.ledger_id, lambda: runner.last_line)
+        forwarder = Forwarder(settings, ledger.ledger_id, lambda: runner.last_line[0])
         try:
             notifier = Notifier(settings).start()
             parts.append(notifier.close)
-            workers.append(EffectsWorker(settings, ledger.ledger_id, bodies, notifier, self._cap_out(), runner.note))
+            cap_out = self._cap_out()
+            if cap_out is not None:
+                cap_out.start()
+                parts.append(cap_out.stop)
+            workers.append(EffectsWorker(settings, ledger.ledger_id, bodies, notifier, cap_out, runner.note))
+            texts = Texts(runner, self._sources, self._rules, self._zones, folder / "drafts.sqlite")
+            parts.append(texts.close)
             self._append(ledger, lease)
             for start, stop in ((cap.start, cap.stop), (workers[0].start, workers[0].stop),
                                 (forwarder.start, forwarder.stop)):  # fmt: skip
                 start()
                 parts.append(stop)
-            server = Server(RunnerDesk(settings, runner, forwarder), self._token(), settings.host, settings.reflex_port)
+            server = Server(
+                RunnerDesk(settings, runner, forwarder, texts), self._token(), settings.host, settings.reflex_port
+            )
             server.start()
             parts.append(server.stop)
             self._runner = runner
@@ -219,7 +235,11 @@ class ReflexProcess:
         return secret.get_secret_value() if secret is not None else self._keys.api_token
 
     def _cap_out(self) -> CapOut | None:
-        return None
+        try:
+            return CapOut.open(self._settings)
+        except (CapKeyError, ReceiversError) as error:
+            log.error("our own alerts are not sent onward: %s", error)
+            return None
 
 
 def restore(core: Core, ledger: Ledger, folder: Any) -> int:

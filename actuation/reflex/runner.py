@@ -54,10 +54,12 @@ IDLE_S = 0.5
 SNAPSHOT_LINES, SNAPSHOT_S = 20_000, 300.0
 HANDOVER_S = 1.0
 LARGEST_HANDOVER = 1_500_000
+MOST_HANDED, CALM_S = 200, 30.0
 LATENCIES = 20_000
 FRESH_S = 0.1
 """A command goes with the time, unless the time went out so shortly before."""
 CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
+LATER_S = 0.05
 RESEND_S = (2.0, 6.0, 15.0)
 """So long after a connection: devices need a moment to find the broker again."""
 READS_A_TURN = 8
@@ -134,8 +136,10 @@ class Runner:
         self._next_beacon_s = self._next_try_s = self._beacon_s = 0.0
         self._without_time: list[Command] = []
         self._again_s: list[float] = []
+        self._later, self._later_s = Batch(), 0.0
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
+        self._handed_at_s = 0.0
         self._snapshot_seq = ledger.head()[0]
         self.last_line: tuple[int, float] = (self._snapshot_seq, 0.0)
         self.grown = threading.Condition()
@@ -201,6 +205,16 @@ class Runner:
 
         self.call(do).result(30)
 
+    def refuse(self, feed: str, source: str, data: bytes, reason: str, field: str | None, value: str | None) -> None:
+        """A line in the log and a quarantine row for what another thread refused."""
+
+        def do(turn: _Turn, now: datetime) -> None:
+            found = self.refusals.message(feed, source, data, reason, field, value)
+            if found is not None:
+                turn.batch.outgoing.append(Outgoing(*found))
+
+        self.call(do)
+
     def alert(self, source: str, data: bytes, channel: Any) -> Future[CapVerdict]:
         """A CAP alert's original bytes; the verdict comes when what it caused is on the disk."""
         future: Future[CapVerdict] = Future()
@@ -254,6 +268,8 @@ class Runner:
             due.append(ends_ms / 1_000 - now.timestamp())
         if self._without_time:
             due.append(CLOCK_PAUSE_S)
+        if self._later.entries:
+            due.append(LATER_S)
         return max(1.0 if min(due) > 0 else 0.0, min(due) * 1_000)
 
     def _one(self) -> None:
@@ -310,7 +326,8 @@ class Runner:
             for command in self.core.book.unsent():
                 if command.expires_ms > now_ms and id(command) not in waiting:
                     self._publish(self.core.signed(command))
-        self._again_s = [time.monotonic() + each for each in RESEND_S]
+        if self.link.connects > 1:
+            self._again_s = [time.monotonic() + each for each in RESEND_S]
         self.link.flush()
 
     def _send_again(self) -> None:
@@ -322,9 +339,9 @@ class Runner:
 
         def do(turn: _Turn, now: datetime) -> None:
             book, now_ms = self.core.book, milliseconds(now)
-            for command in list(book.commands.values()):
+            for command in book.open():
                 silent = command.silent()
-                if command.closed or command.sent_ms is None or command.expires_ms <= now_ms or not silent:
+                if command.sent_ms is None or command.expires_ms <= now_ms or not silent:
                     continue
                 if all(book.is_newest(command, each) for each in command.expected):
                     self.core.retry(command, sorted(silent), "reflex", now, turn.batch)
@@ -361,7 +378,8 @@ class Runner:
                 return
             sent = [command for mid in acked if (command := self._mids.pop(mid, None)) is not None]
             if sent:
-                self.core.sent(sent, self._now, turn.batch)
+                self.core.sent(sent, self._now, self._later)
+                self._later_s = self._later_s or time.monotonic()
             for message in messages:
                 self._take(message, turn)
 
@@ -517,27 +535,13 @@ class Runner:
     def _commit(self, turn: _Turn) -> None:
         batch = turn.batch
         commands = sum(out.command is not None for out in batch.outgoing)
-        if batch.entries:
-            if commands:
-                failpoint.reach("before_ledger")
-            lines = self.ledger.append(batch.entries)
-            self.counts.lines += len(lines)
-            seq = lines[-1].seq
-            if commands:
-                failpoint.reach("after_ledger")
+        seq = self._write(batch.entries, commands)
         if not self.lease.fresh():
             # slept between reading and here: what is written stays unsent, and whoever holds the lease now decides
             raise LeaseLostError("the lease ran out during a turn")
         if self._time_is_old(batch.outgoing):
             self._beacon()  # a device that has just come up has no time yet, and would refuse
-        for out in batch.outgoing:
-            self._publish(out)
-        if batch.outgoing:
-            self.link.flush()
-            if commands:
-                self.counts.commands += commands
-                self.latencies_ms.append((time.perf_counter() - turn.began_s) * 1_000)
-                failpoint.reach("after_publish")
+        self._send(batch.outgoing, commands, turn.began_s)
         if turn.answers:
             failpoint.reach("after_answers")
         if turn.mids:
@@ -545,7 +549,7 @@ class Runner:
             self.link.flush()
             if commands:
                 failpoint.reach("after_ack")
-        if batch.entries:
+        if seq != self.last_line[0]:
             self.last_line = (seq, time.monotonic())
             if batch.effects:
                 self._on_effects(seq, batch.effects)
@@ -553,6 +557,35 @@ class Runner:
                 self.grown.notify_all()
         for done in batch.after:
             done()
+
+    def _write(self, entries: list[NewEntry], commands: int) -> int:
+        """On the disk when this returns. Gives the last line's number.
+
+        `sent` lines wait for company up to LATER_S: an fsync of their own would halve the rate, and a line that
+        is lost in a crash only causes a command to be sent once more.
+        """
+        if self._later.entries and (entries or time.monotonic() - self._later_s > LATER_S):
+            entries[:0] = self._later.entries
+            self._later, self._later_s = Batch(), 0.0
+        if not entries:
+            return self.last_line[0]
+        if commands:
+            failpoint.reach("before_ledger")
+        lines = self.ledger.append(entries)
+        self.counts.lines += len(lines)
+        if commands:
+            failpoint.reach("after_ledger")
+        return lines[-1].seq
+
+    def _send(self, outgoing: Sequence[Outgoing], commands: int, began_s: float) -> None:
+        for out in outgoing:
+            self._publish(out)
+        if outgoing:
+            self.link.flush()
+        if commands:
+            self.counts.commands += commands
+            self.latencies_ms.append((time.perf_counter() - began_s) * 1_000)
+            failpoint.reach("after_publish")
 
     def _time_is_old(self, outgoing: Sequence[Outgoing]) -> bool:
         age_s = time.monotonic() - self._beacon_s
@@ -599,8 +632,11 @@ class Runner:
             mark = (id(state.runs), id(state.past), len(self.core.book.commands))
             if mark == self._handed_state or (self._handed_state is None and not state.runs):
                 return
+            if len(state.runs) + len(state.past) > MOST_HANDED and time.monotonic() - self._handed_at_s < CALM_S:
+                return  # hundreds of crossings: their runs last seconds, and another machine begins new ones
+            self._handed_at_s = time.monotonic()
             self._handed_state = mark
-            found = {"epoch": self.lease.epoch, "ledger": self.ledger.ledger_id, **self.core.handover()}
+            found = {"epoch": self.lease.epoch, "ledger": self.ledger.ledger_id, **self.core.handover(open_only=True)}
         body = orjson.dumps(found)
         if len(body) > LARGEST_HANDOVER:
             log.warning("the state is %d bytes: too large to hand on to another machine by the broker", len(body))
@@ -626,6 +662,8 @@ class Runner:
         self._inbox.clear()
         for future in list(self._open):
             self._settle(future, error=StoppedError("the reflex process is stopping"))
+        if self._later.entries:
+            self.ledger.append(self._later.entries)
         if self.lease.mine:
             self.link.stop()
             with contextlib.suppress(OSError):

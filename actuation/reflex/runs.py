@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections import deque
+from datetime import datetime
 from typing import Any
 
 from actuation.reflex.shapes import CommandRow, RunRow
 from actuation.scenario.program import Program
 from actuation.scenario.state import EngineState, Run
 
-KEEP = timedelta(days=7)
+KEEP = 1_000
+"""Ended runs that the pages can look back at; all of them are in the lake."""
 
 
 class RunBook:
@@ -19,6 +21,7 @@ class RunBook:
         self._titles = {each.scenario: (each.title.ru, each.title.en) for each in program.scenarios.values()}
         self._rows: dict[str, RunRow] = {}
         self._seen: Any = None
+        self._ended: deque[str] = deque()
 
     def follow(self, state: EngineState) -> None:
         """Cheap when no run changed."""
@@ -50,9 +53,9 @@ class RunBook:
         ended = past.ended_at if past is not None else state.now
         row["ended_at"] = ended.isoformat() if ended is not None else None
         row["waiting_confirmation"] = False
-        oldest = (state.now - KEEP).isoformat() if state.now is not None else ""
-        for old in [each for each, one in self._rows.items() if one["ended_at"] and one["ended_at"] < oldest]:
-            del self._rows[old]
+        self._ended.append(run_id)
+        while len(self._ended) > KEEP:
+            self._rows.pop(self._ended.popleft(), None)
 
     def _row(self, run: Run) -> RunRow:
         ru, en = self._titles.get(run.scenario, (run.scenario, run.scenario))
@@ -84,6 +87,7 @@ class RunBook:
     def from_json(cls, rows: list[RunRow], program: Program) -> RunBook:
         book = cls(program)
         book._rows = {row["run_id"]: row for row in rows}
+        book._ended = deque(row["run_id"] for row in rows if row["ended_at"])
         return book
 
 

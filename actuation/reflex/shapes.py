@@ -174,7 +174,8 @@ class Draft(TypedDict):
     text: str
     alert: dict[str, Any]
     zones: list[str]
-    state: Literal["waiting", "confirmed", "rejected"]
+    state: Literal["waiting", "confirmed", "rejected", "acted"]
+    doubts: list[str]
 
 
 class TimelineLine(TypedDict, total=False):

@@ -71,10 +71,10 @@ class Message:
     retained: bool = False
 
 
-def subscribe(topics: Iterable[str], mid: int, level: int = 5, qos: int = 1) -> bytes:
-    """SUBSCRIBE (3.8)."""
+def subscribe(topics: Iterable[tuple[str, int]], mid: int, level: int = 5) -> bytes:
+    """SUBSCRIBE (3.8). topics: (filter, QoS)."""
     body = _U16.pack(mid) + (b"\x00" if level == 5 else b"")
-    body += b"".join([_text(topic) + bytes((qos,)) for topic in topics])
+    body += b"".join([_text(topic) + bytes((qos,)) for topic, qos in topics])
     return bytes((SUBSCRIBE,)) + length(len(body)) + body
 
 

@@ -19,9 +19,9 @@ LAYERS = ("sites", "buildings", "stops", "streets", "devices")
 
 
 def write_city(folder: Path, doors: Mapping[str, int], scenarios: Mapping[str, str] | None = None) -> Path:
-    """cities/gorodok with other zones and devices.
+    """cities/gorodok with other zones and devices; returns the folder that holds it: GORODOK_CITIES_DIR.
 
-    doors: zone_id → how many. scenarios: name → YAML, in place of the city's. Returns the folder that holds it: the setting GORODOK_CITIES_DIR. The city's code stays gorodok.
+    doors: zone_id → how many. scenarios: name → YAML, in place of the city's. The city's code stays gorodok.
     """
     town = folder / "gorodok"
     shutil.copytree(ROOT / "cities" / "gorodok", town, ignore=shutil.ignore_patterns("gtfs"))

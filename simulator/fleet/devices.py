@@ -14,16 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import device.controller
+from device.bodies import make_body
 from device.controller import Controller
-from device.crossing import Crossing
-from device.display import Display
-from device.door import Door
 from device.identity import Identity, parse_identity
-from device.protocol import read_beacon, read_command
-from device.siren import Siren
+from device.protocol import RefusedError, read_beacon, read_command
 from device.store import State, Store
-
-BODIES = {"door": Door, "lamp": Crossing, "siren": Siren, "display": Display}
 
 
 @dataclass(slots=True)
@@ -49,12 +44,12 @@ class SimulatedDevice:
 
     def __init__(self, identity: Identity, faults: Faults | None = None, store: Store | None = None) -> None:
         self.identity, self.faults, self.seen = identity, faults or Faults(), Seen()
-        self.body = _body(identity.kind, self.faults.jammed)
+        self.body = make_body(identity.kind, broken=self.faults.jammed)
         self.controller = Controller(identity, self.body, store or _Skewed(self.faults.clock_s))
 
         self._started = False
 
-    def topics(self) -> Sequence[str]:
+    def topics(self) -> Sequence[tuple[str, int]]:
         return self.identity.listens()
 
     def receive(self, topic: str, payload: bytes) -> Iterable[tuple[str, bytes]]:
@@ -118,12 +113,6 @@ class _Skewed(Store):
         return state
 
 
-def _body(kind: str, jammed: bool) -> Any:
-    if kind == "door":
-        return Door(jammed=jammed)
-    return BODIES[kind](broken=jammed)
-
-
 def check_signatures_once() -> None:
     """See the head of this file. Affects this process only."""
     controller: Any = device.controller
@@ -136,7 +125,7 @@ def _memo(read: Any) -> Any:
     def known(message: bytes, signers: tuple[tuple[str, bytes], ...]) -> Any:
         try:
             return read(message, dict(signers)), None
-        except device.controller.RefusedError as refused:
+        except RefusedError as refused:
             return None, refused
 
     def reading(message: bytes, signers: dict[str, bytes]) -> Any:

@@ -59,10 +59,9 @@ def check_ledger(town: Chain, fleet: Fleet) -> Counter[str]:
 def test_killed_between_any_two_steps(make):
     """SIGKILL before and after the ledger, after the publish, after the acknowledgement, after answers."""
     town: Chain = make({"za": 60})
-    fleet = None
+    fleet = town.start_fleet()
     for number, point in enumerate(POINTS):
         victim = town.start_reflex(name=f"victim-{point}", GORODOK_FAILPOINT=f"{point}:1")
-        fleet = fleet or town.start_fleet()
         publish_alert(town, town.signed("za"))
         assert victim.wait(30) == -signal.SIGKILL, point
         survivor = town.start_reflex(name=f"survivor-{point}")
@@ -76,7 +75,6 @@ def test_killed_between_any_two_steps(make):
         assert moves == {2 * (number + 1)}, f"{point}: each door moved once open and once shut"
         survivor.terminate()
         survivor.wait(20)
-    assert fleet is not None
     kinds = check_ledger(town, fleet)
     assert kinds["acked"] == 60 * 2 * len(POINTS)
 
@@ -124,7 +122,9 @@ def test_fifty_kills_at_random_moments(make):
     for each in fleet.truth():
         if each["zone_id"] == "za":
             assert set(each["answered"]) == commands, "every command reached every door"
-    seen = {str(line.trigger_key).split(",")[1] for line in lines if line.kind == "seen" and line.trigger_kind == "alert"}
+    seen = {
+        str(line.trigger_key).split(",")[1] for line in lines if line.kind == "seen" and line.trigger_kind == "alert"
+    }
     assert seen >= set(sent), "every alert that the broker took was acted on"
     print(len(sent), "alerts", kinds)
 
@@ -141,9 +141,9 @@ def _keep_sending(town: Chain, ends: threading.Event, sent: list[str], pace: ran
         if pace.random() < 0.5:
             sent_s += 5
             moment = time.strftime("%Y-%m-%dT%H:%M:%S-00:00", time.gmtime(sent_s - 5))
-            cancel = town.signed("za", identifier=f"cancel-{number}", sent_s=sent_s, expires_s=80_000, msg_type="Cancel",
-                                 references=[f"edds@gorodok.example,{name},{moment}"])  # fmt: skip
-            publish_alert(town, cancel)
+            reference = f"edds@gorodok.example,{name},{moment}"
+            over: dict[str, Any] = {"msg_type": "Cancel", "references": [reference], "expires_s": 80_000}
+            publish_alert(town, town.signed("za", identifier=f"cancel-{number}", sent_s=sent_s, **over))
             sent.append(f"cancel-{number}")
 
 

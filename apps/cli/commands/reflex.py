@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from apps.cli.commands.alert import alert_app
 from apps.cli.output import GOOD, NO, err, fail, out, print_json, print_table
 from city.settings import settings
 
@@ -21,14 +22,11 @@ if TYPE_CHECKING:
 ANSWERS_S = 10.0
 CALM_S = 1.0
 
-alert_app = typer.Typer(help="Оповещения CAP / CAP alerts", no_args_is_help=True)
-
 
 def register(app: typer.Typer) -> None:
     app.command("reflex", help="Процесс, который действует по тревоге / The process that acts on alerts")(reflex)
     app.command("drill", help="Учебная тревога зоны: кто ответил / Drill of a zone: who answered")(drill)
     alert_app.command("send", help="Отправить CAP и показать решение / Send CAP and show the verdict")(send)
-    app.add_typer(alert_app, name="alert")
 
 
 def reflex() -> None:
