@@ -10,7 +10,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Share = Annotated[float, Field(ge=0, le=1)]
 Feed = Literal[
     "vehicle_position", "trip_update", "meter_reading", "scada_reading", "camera_event", "complaint", "alert",
-    "device_answer",
 ]  # fmt: skip
 
 

@@ -15,6 +15,10 @@ seen as (
     union all
     select 'electricity_meter', coalesce(bool_or(medium = 'electricity' and last_at >= {{ since }}), false)
     from {{ ref('int_meter_day') }}
+    union all
+    -- a channel took a notice to residents, in earnest or in a drill
+    select 'resident_notice', coalesce(bool_or(audience = 'residents' and result = 'sent' and event_at >= {{ since }}), false)
+    from {{ ref('stg_notice_delivery') }}
 ),
 
 shown as (

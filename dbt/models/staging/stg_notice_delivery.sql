@@ -8,7 +8,7 @@ notice_delivery as (
         channel,
         recipient,
         attempt,
-        at,
+        "at" as answered_at,
         audience,
         template,
         severity,
@@ -19,7 +19,13 @@ notice_delivery as (
         code,
         answer,
         together,
-        waited_s
+        waited_s,
+        event_at,
+        received_at,
+        clock_status,
+        "source",
+        segment,
+        segment_row
     from source
 )
 
