@@ -62,8 +62,6 @@ CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
 LATER_S = 0.05
 RESEND_S = (2.0, 6.0, 15.0)
 """So long after a connection: devices need a moment to find the broker again."""
-READS_A_TURN = 8
-"""Reads of one turn: enough that a burst shares an fsync, few enough that the first of it does not wait."""
 
 
 @dataclass(slots=True)
@@ -139,7 +137,7 @@ class Runner:
         self._later, self._later_s = Batch(), 0.0
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
-        self._handed_at_s = 0.0
+        self._handed_at_s = time.monotonic()
         self._snapshot_seq = ledger.head()[0]
         self.last_line: tuple[int, float] = (self._snapshot_seq, 0.0)
         self.grown = threading.Condition()
@@ -372,16 +370,13 @@ class Runner:
     # what comes
 
     def _take_messages(self, turn: _Turn) -> None:
-        for _ in range(READS_A_TURN):
-            messages, acked = self.link.read()
-            if not messages and not acked:
-                return
-            sent = [command for mid in acked if (command := self._mids.pop(mid, None)) is not None]
-            if sent:
-                self.core.sent(sent, self._now, self._later)
-                self._later_s = self._later_s or time.monotonic()
-            for message in messages:
-                self._take(message, turn)
+        messages, acked = self.link.read()
+        sent = [command for mid in acked if (command := self._mids.pop(mid, None)) is not None]
+        if sent:
+            self.core.sent(sent, self._now, self._later)
+            self._later_s = self._later_s or time.monotonic()
+        for message in messages:
+            self._take(message, turn)
 
     def _take(self, message: Message, turn: _Turn) -> None:
         """One message; whatever is in it, the loop goes on."""
@@ -542,6 +537,7 @@ class Runner:
         if self._time_is_old(batch.outgoing):
             self._beacon()  # a device that has just come up has no time yet, and would refuse
         self._send(batch.outgoing, commands, turn.began_s)
+        self.link.flush()  # what the window or the kernel held back in an earlier turn, too
         if turn.answers:
             failpoint.reach("after_answers")
         if turn.mids:

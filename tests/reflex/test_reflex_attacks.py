@@ -1,4 +1,4 @@
-"""Attacks on the whole chain, each by its name: no unlock, one line in the log and one quarantine row, service alive."""
+"""Attacks on the whole chain, each by its name: no unlock, a line in the log and a quarantine row, service alive."""
 
 from __future__ import annotations
 

@@ -21,8 +21,7 @@ from actuation.ledger import open_reader, read_ledger
 from actuation.reflex.client import ReflexClient, ReflexRefusedError
 from actuation.reflex.failpoint import POINTS
 from actuation.topics import control_topic
-from bench.lib.processes import free_port
-from bench.lib.reflexes import Chain, Fleet, until
+from bench.lib.reflexes import Chain, Fleet, steady_port, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.fault]
 
@@ -253,7 +252,7 @@ def _holder(town: Chain, port: int | None = None) -> str | None:
 
 def _other_machine(town: Chain) -> tuple[Path, int]:
     """A second home with the same keys."""
-    home, port = town.folder / "home-2", free_port()
+    home, port = town.folder / "home-2", steady_port()
     (home / "simulator").mkdir(parents=True)
     shutil.copytree(town.settings.keys_dir, home / "keys")
     home.joinpath("keys").chmod(0o700)
