@@ -15,7 +15,8 @@ commands as (
         arg_min(run_id, seq) as run_id,
         arg_min(trigger_kind, seq) as trigger_kind,
         arg_min(trigger_key, seq) as trigger_key,
-        min(written_at) filter (kind = 'created') as commanded_at,
+        -- lines may come to the lake in any order: until the first is there, the earliest stands for it
+        coalesce(min(written_at) filter (kind = 'created'), min(written_at)) as commanded_at,
         min(written_at) filter (kind = 'sent') as sent_at,
         arg_min(detail, seq) filter (kind = 'created') as detail
     from lines
