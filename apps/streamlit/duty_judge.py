@@ -105,6 +105,21 @@ def count(rows: Iterable[DeviceRow], now: datetime) -> Count:
     )  # fmt: skip
 
 
+def each_once(rows: Iterable[DeviceRow], now: datetime) -> list[DeviceRow]:
+    """A device that several runs command, once: as it stands worst, then by its newest command."""
+    found: dict[str, DeviceRow] = {}
+    for row in rows:
+        before = found.get(row["device_id"])
+        if before is None or _rank(row, now) < _rank(before, now):
+            found[row["device_id"]] = row
+    return list(found.values())
+
+
+def _rank(row: DeviceRow, now: datetime) -> tuple[int, float]:
+    at = moment(row["commanded_at"])
+    return ORDER.index(standing(row, now)), -at.timestamp() if at is not None else 0.0
+
+
 def need_a_call(rows: Iterable[DeviceRow], now: datetime) -> list[DeviceRow]:
     """Devices that somebody must go to: silent, failed or refusing."""
     return [row for row in worst_first(rows, now) if standing(row, now) in ("silent", "failed", "refused")]

@@ -17,11 +17,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from actuation.reflex.server import Server
-from apps.streamlit import data, desk
+from apps.streamlit import data, desk, duty_judge
 from apps.streamlit.serve import MAIN
 from city import settings as city_settings
 from city.settings import Settings
-from tests.pages.reflex_sample import CITY, SCENES, Play, serve
+from tests.pages.reflex_sample import CITY, SCENES, SILENT, Play, serve
 
 DUTY = {"name": "Анна Дежурная", "email": "duty1@gorodok.example"}
 OTHER = {"name": "Борис Дежурный", "email": "duty2@gorodok.example"}
@@ -140,6 +140,18 @@ def test_commanded_answered_and_sensed_are_three_numbers(play: Play) -> None:
     asked = sum(one["commanded"] is not None for one in play.devices())
     assert numbers["скомандовано"] == numbers["ответили «сделано»"] == asked > 0
     assert numbers["открыто по датчикам"] == 0, "in a drill doors say yes and stay where they are"
+
+
+def test_a_device_of_two_runs_is_shown_once_as_it_stands_worst(play: Play) -> None:
+    play.show("silent")
+    play.since -= timedelta(seconds=30)
+    now = datetime.now(UTC)
+    silent = next(row for row in play.devices() if row["device_id"] == SILENT)
+    drilled = {**silent, "answered": "would_do", "commanded_at": now.isoformat()}
+    older = {**drilled, "commanded_at": (now - timedelta(minutes=5)).isoformat()}
+    for rows in ([silent, drilled], [drilled, silent]):
+        assert duty_judge.each_once(rows, now) == [silent]
+    assert duty_judge.each_once([older, drilled], now) == [drilled]
 
 
 def test_a_start_is_asked_twice_and_carries_the_name(play: Play) -> None:

@@ -94,7 +94,7 @@ def now_live(wall: bool = False) -> None:
             duty_parts.run_card(run, tallies[run["run_id"]], words, frame.place(), now, alone=len(runs) == 1)
             if person.may_press:
                 _run_buttons(run, person, words)
-        asked = _asked(runs, seen)
+        asked = _asked(seen, now)
         missing = duty_judge.need_a_call(asked, now)
         if missing:
             parts.heading(words("duty.call"), words("duty.call_note", count=len(missing)))
@@ -155,10 +155,9 @@ def _sentence(
     parts.verdict(LEVELS[scene], f"{text} {words('duty.and_more', count=more)}" if more > 0 else text, detail)
 
 
-def _asked(runs: Sequence[RunRow], seen: desk.Seen) -> list[DeviceRow]:
+def _asked(seen: desk.Seen, now: datetime) -> list[DeviceRow]:
     """Devices of the active runs, each once."""
-    found = {row["device_id"]: row for run in runs for row in seen.run_devices[run["run_id"]]}
-    return list(found.values())
+    return duty_judge.each_once((row for rows in seen.run_devices.values() for row in rows), now)
 
 
 def _contacts(rows: Sequence[DeviceRow]) -> dict[str, str]:
@@ -395,7 +394,7 @@ def below() -> None:
         return
     with frame.told(words):
         now = duty_judge.moment(seen.status["now"]) or frame.now()
-        asked = _asked(seen.runs, seen)
+        asked = _asked(seen, now)
         if asked:
             parts.heading(words("duty.all_devices", count=len(asked)), words("duty.columns_note"))
             duty_parts.devices(duty_judge.worst_first(asked, now), words, now, DEVICES)
