@@ -531,9 +531,7 @@ class Runner:
         batch = turn.batch
         commands = sum(out.command is not None for out in batch.outgoing)
         seq = self._write(batch.entries, commands)
-        if not self.lease.fresh():
-            # slept between reading and here: what is written stays unsent, and whoever holds the lease now decides
-            raise LeaseLostError("the lease ran out during a turn")
+        self._wait_until_fresh()
         if self._time_is_old(batch.outgoing):
             self._beacon()  # a device that has just come up has no time yet, and would refuse
         self._send(batch.outgoing, commands, turn.began_s)
@@ -553,6 +551,16 @@ class Runner:
                 self.grown.notify_all()
         for done in batch.after:
             done()
+
+    def _wait_until_fresh(self) -> None:
+        """Between the ledger and the broker: a busy broker may be late with the lease's echo, and we may have slept.
+
+        What is written waits; if another has taken over meanwhile it stays unsent, and the other decides.
+        """
+        while not self.lease.fresh():
+            if not self.lease.mine or self._stop.is_set():
+                raise LeaseLostError("the lease ran out during a turn")
+            time.sleep(0.005)
 
     def _write(self, entries: list[NewEntry], commands: int) -> int:
         """On the disk when this returns. Gives the last line's number.
