@@ -120,7 +120,7 @@ class Device(_Properties):
     site_id: Id | None = None
     stop_id: Id | None = None
     actions: list[Action] = []
-    """Commands that it takes (contract device_command)."""
+    """Commands that it takes (docs/devices-protocol.md)."""
     quantity: Literal["flow_m3_h", "pressure_m", "level_m"] | None = None
     role: Literal["inlet", "outlet", "internal"] | None = None
     passport: Passport | None = None

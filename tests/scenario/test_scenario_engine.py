@@ -329,7 +329,7 @@ def test_a_silent_feed_is_told_again_after_half_an_hour_and_when_it_is_back(run:
     assert len(run.wait(1_801)) == 1
     body = {"incident_id": "i", "kind": "feed_silent", "status": "closed", "subject": "scada_reading"}
     back = run.give(Event("incident", "i|closed", at(2_000), body, (), "verified"))
-    assert [one.template for one in back if isinstance(one, NotifyPeople)] == ["all_clear"]
+    assert [one.template for one in back if isinstance(one, NotifyPeople)] == ["feed_back"]
 
 
 def test_a_water_incident_makes_a_task_in_its_zone(run: Run) -> None:
