@@ -23,9 +23,11 @@ Evidence = Literal[
     "complaint_with_deadline",
     "camera_event",
     "electricity_meter",
+    "leak_with_order",
     "meter_reading",
     "resident_notice",
     "vehicle_position",
+    "work_order",
 ]
 """What a feed can show; mart_iq_indicator tells each of them from rows of the last 30 days."""
 

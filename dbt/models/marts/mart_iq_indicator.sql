@@ -8,7 +8,7 @@ with feeds as (
 seen as (
     select feed as evidence, coalesce(is_seen, false) as is_seen
     from feeds
-    where feed in ('complaint', 'camera_event', 'meter_reading', 'vehicle_position')
+    where feed in ('complaint', 'camera_event', 'meter_reading', 'vehicle_position', 'work_order')
     union all
     select 'complaint_with_deadline', coalesce(bool_or(deadline is not null and updated_at >= {{ since }}), false)
     from {{ ref('mart_complaint') }}
@@ -19,6 +19,9 @@ seen as (
     -- a channel took a notice to residents, in earnest or in a drill
     select 'resident_notice', coalesce(bool_or(audience = 'residents' and result = 'sent' and event_at >= {{ since }}), false)
     from {{ ref('stg_notice_delivery') }}
+    union all
+    select 'leak_with_order', coalesce(bool_or(finding_id is not null and ordered_at >= {{ since }}), false)
+    from {{ ref('mart_work_order') }}
 ),
 
 shown as (
