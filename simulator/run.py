@@ -29,6 +29,7 @@ from simulator.options import Options
 from simulator.outbox import Outbox
 from simulator.speak.broker import Broker
 from simulator.speak.cap_sign import CapSigner
+from simulator.speak.controllers import Controllers
 from simulator.speak.web import Web, World
 from simulator.truth import Truth, truth_path
 
@@ -58,6 +59,7 @@ class Simulator:
         self._web = Web(settings, self._make_world())
         client_id = f"simulator-{self._city.code}-{self._options.seed}"
         self._broker = Broker(settings, client_id)
+        self._controllers = Controllers(settings, self._options, self._truth)
         self._outbox = Outbox(self._city.code, self._options, self._truth, self._broker.send)
         self._sources: list[Source] = []
         self._water: Water | None = None
@@ -78,6 +80,7 @@ class Simulator:
         """Until `stop` is set or the duration is over; waits for the broker to acknowledge what was made."""
         self._web.start()
         self._broker.start()
+        self._controllers.start()
         try:
             self._live(stop)
         finally:
@@ -128,6 +131,7 @@ class Simulator:
             self._remember()
         else:
             log.warning("stopped with %d messages that the broker has not acknowledged", self._broker.outstanding)
+        self._controllers.stop()
         self._broker.stop()
         self._web.stop()
         self._truth.close()

@@ -38,7 +38,7 @@ from ingest.broker.client import build_client
 
 log = logging.getLogger(__name__)
 
-RENEW_S, OWN_S, DEAD_S = 0.5, 2.0, 3.0
+RENEW_S, OWN_S, DEAD_S = 0.5, 2.5, 3.5
 FIRST_LOOK_S = 0.7
 """So long a new process waits for the retained claim of another."""
 TICK_S = 0.05

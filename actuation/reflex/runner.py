@@ -60,10 +60,10 @@ FRESH_S = 0.1
 """A command goes with the time, unless the time went out so shortly before."""
 CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
 LATER_S = 0.05
+MOST_READS = 16
+"""Of a turn that has no command to send: thousands of answers share an fsync, and none of them waits for another."""
 RESEND_S = (2.0, 6.0, 15.0)
 """So long after a connection: devices need a moment to find the broker again."""
-READS_A_TURN = 8
-"""Reads of one turn: enough that a burst shares an fsync, few enough that the first of it does not wait."""
 
 
 @dataclass(slots=True)
@@ -139,7 +139,7 @@ class Runner:
         self._later, self._later_s = Batch(), 0.0
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
-        self._handed_at_s = 0.0
+        self._handed_at_s = time.monotonic()
         self._snapshot_seq = ledger.head()[0]
         self.last_line: tuple[int, float] = (self._snapshot_seq, 0.0)
         self.grown = threading.Condition()
@@ -372,16 +372,16 @@ class Runner:
     # what comes
 
     def _take_messages(self, turn: _Turn) -> None:
-        for _ in range(READS_A_TURN):
+        for _ in range(MOST_READS):
             messages, acked = self.link.read()
-            if not messages and not acked:
-                return
             sent = [command for mid in acked if (command := self._mids.pop(mid, None)) is not None]
             if sent:
                 self.core.sent(sent, self._now, self._later)
                 self._later_s = self._later_s or time.monotonic()
             for message in messages:
                 self._take(message, turn)
+            if not messages or any(out.command is not None for out in turn.batch.outgoing):
+                return
 
     def _take(self, message: Message, turn: _Turn) -> None:
         """One message; whatever is in it, the loop goes on."""
@@ -536,12 +536,11 @@ class Runner:
         batch = turn.batch
         commands = sum(out.command is not None for out in batch.outgoing)
         seq = self._write(batch.entries, commands)
-        if not self.lease.fresh():
-            # slept between reading and here: what is written stays unsent, and whoever holds the lease now decides
-            raise LeaseLostError("the lease ran out during a turn")
+        self._wait_until_fresh()
         if self._time_is_old(batch.outgoing):
             self._beacon()  # a device that has just come up has no time yet, and would refuse
         self._send(batch.outgoing, commands, turn.began_s)
+        self.link.flush()  # what the window or the kernel held back in an earlier turn, too
         if turn.answers:
             failpoint.reach("after_answers")
         if turn.mids:
@@ -557,6 +556,16 @@ class Runner:
                 self.grown.notify_all()
         for done in batch.after:
             done()
+
+    def _wait_until_fresh(self) -> None:
+        """Between the ledger and the broker: a busy broker may be late with the lease's echo, and we may have slept.
+
+        What is written waits; if another has taken over meanwhile it stays unsent, and the other decides.
+        """
+        while not self.lease.fresh():
+            if not self.lease.mine or self._stop.is_set():
+                raise LeaseLostError("the lease ran out during a turn")
+            time.sleep(0.005)
 
     def _write(self, entries: list[NewEntry], commands: int) -> int:
         """On the disk when this returns. Gives the last line's number.

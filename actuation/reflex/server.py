@@ -6,8 +6,8 @@ uvicorn in a thread of its own. The event loop must not wait for a disk, so the 
 from __future__ import annotations
 
 import hmac
+import logging
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -36,6 +36,8 @@ from actuation.reflex.shapes import (
 MAX_BODY = 2_097_152
 """As the broker's largest packet: a larger alert is refused before it is read."""
 LONGEST_POLL_S = 10.0
+AGAIN_S = 2.0
+log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -234,33 +236,32 @@ def _actor(request: Request) -> str:
 
 
 class Server:
-    """uvicorn in a thread. `start` returns when the port is open; OSError when it is taken."""
+    """uvicorn in a thread. A port that is taken is tried again and again: alerts are acted on without the API, too."""
 
     def __init__(self, desk: Desk, token: str, host: str, port: int) -> None:
-        config = uvicorn.Config(
-            make_app(desk, token), host=host, port=port, log_level="warning", access_log=False, lifespan="off"
+        self._config = uvicorn.Config(
+            make_app(desk, token), host=host, port=port, log_level="critical", access_log=False, lifespan="off"
         )
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(self._config)
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reflex-api", daemon=True)
-        self._failed: BaseException | None = None
         self._where = f"{host}:{port}"
 
     def _run(self) -> None:
-        try:
-            self._server.run()
-        except (Exception, SystemExit) as error:  # uvicorn calls sys.exit when it cannot bind
-            self._failed = error
+        while not self._stopping.is_set():
+            try:
+                self._server.run()
+            except (Exception, SystemExit):  # uvicorn calls sys.exit when it cannot bind
+                log.error(
+                    "the API cannot listen on %s: something else does; tried again. Alerts are acted on", self._where
+                )
+            if not self._stopping.wait(AGAIN_S):
+                self._server = uvicorn.Server(self._config)
 
-    def start(self, timeout_s: float = 20.0) -> None:
+    def start(self) -> None:
         self._thread.start()
-        end = time.monotonic() + timeout_s
-        while not self._server.started:
-            if self._failed is not None or not self._thread.is_alive():
-                raise OSError(f"cannot listen on {self._where}; is another reflex process running?")
-            if time.monotonic() > end:
-                raise OSError(f"{self._where} does not listen after {timeout_s:g} s")
-            time.sleep(0.01)
 
     def stop(self) -> None:
+        self._stopping.set()
         self._server.should_exit = True
         self._thread.join(5)

@@ -25,6 +25,7 @@ PAGES = {
     "twin": ":material/map:",
     "water": ":material/water_drop:",
     "cleaning": ":material/recycling:",
+    "crossing": ":material/directions_walk:",
     "kpi": ":material/monitoring:",
     "data": ":material/database:",
 }

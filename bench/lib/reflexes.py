@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +21,7 @@ from typing import Any
 from actuation.keys import KeyRing, change
 from actuation.keys.identity import identity
 from actuation.reflex.client import ReflexAwayError, ReflexClient, ReflexRefusedError
-from bench.lib.processes import free_port, running, tail, wait_for_port
+from bench.lib.processes import running, tail, wait_for_port
 from city.geometry import features
 from city.profile import load_city
 from city.settings import ROOT, Settings
@@ -62,8 +65,8 @@ class Chain:
         home = self.folder / "home"
         home.mkdir(parents=True, exist_ok=True)
         self.settings = Settings(
-            home=home, cities_dir=cities, mqtt_url=f"mqtt://127.0.0.1:{free_pair()}", reflex_port=free_port(),
-            gateway_port=free_port(),
+            home=home, cities_dir=cities, mqtt_url=f"mqtt://127.0.0.1:{free_pair()}", reflex_port=steady_port(),
+            gateway_port=steady_port(),
         )  # fmt: skip
         change.create(self.settings.keys_dir, "gorodok")
         self.signer = CapSigner(home)
@@ -226,15 +229,19 @@ class Fleet:
 def free_pair() -> int:
     """A free port whose successor is free too (the embedded broker takes both)."""
     while True:
-        port = free_port()
-        try:
-            import socket
-
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", port + 1))
+        port = steady_port()
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port + 1))
             return port
-        except OSError:
-            continue
+
+
+def steady_port() -> int:
+    """A free port below those that the kernel gives to clients: a server that is killed finds it free again."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(what: Callable[[], Any], seconds: float = 20, each_s: float = 0.05) -> Any:

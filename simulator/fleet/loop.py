@@ -1,6 +1,6 @@
 """The epoll loop: connects, subscribes, hands messages to devices, sends what they answer.
 
-MQTT 3.1.1, QoS 1, as small controllers speak it. A broker that goes away is reconnected to. The loop's own processor
+QoS 1, as small controllers speak it. A broker that goes away is reconnected to. The loop's own processor
 time is told apart, so that a benchmark can say how much of a core was the simulation's and not the platform's.
 """
 
@@ -19,6 +19,8 @@ from typing import Protocol
 from ingest.broker import packets
 
 KEEPALIVE_S = 60
+SESSION_S = 86_400
+"""The broker keeps a device's session while it is away (MQTT 5 asks for how long; 3.1.1 keeps it for ever)."""
 HANDSHAKES = 64
 """Connections that are being made at once: the embedded broker takes a new one only every 6 ms."""
 READ_BYTES = 16_384
@@ -55,7 +57,9 @@ class _Line:
 class Fleet:
     """run() blocks until stop() or `until` says so."""
 
-    def __init__(self, host: str, port: int, tick_s: float = 1.0) -> None:
+    def __init__(self, host: str, port: int, tick_s: float = 1.0, level: int = 4) -> None:
+        """level: 4 is MQTT 3.1.1, 5 is MQTT 5."""
+        self._level = level
         self._where = (socket.gethostbyname(host), port)
         self._lines: list[_Line] = []
         self._by_fd: dict[int, _Line] = {}
@@ -142,7 +146,7 @@ class Fleet:
                 self._lost(line)
                 return
             line.state = 2
-            asked = packets.Connect(line.client_id, 4, session_s=1, keepalive_s=KEEPALIVE_S)
+            asked = packets.Connect(line.client_id, self._level, SESSION_S, KEEPALIVE_S)
             self._poll.modify(sock.fileno(), select.EPOLLIN)
             self._write(line, asked.encode())
             return
@@ -166,7 +170,7 @@ class Fleet:
         for first, body in line.split.feed(data):
             kind = first & 0xF0
             if kind == packets.PUBLISH:
-                message = packets.read_publish(first, body, 4)
+                message = packets.read_publish(first, body, self._level)
                 self.received += 1
                 if message.mid:
                     acks.append(message.mid)
@@ -174,11 +178,11 @@ class Fleet:
             elif kind == packets.PUBACK:
                 line.waiting.pop(packets.read_puback(body)[0], None)
             elif first == packets.CONNACK:
-                if packets.read_connack(body, 4).reason:
+                if packets.read_connack(body, self._level).reason:
                     self._lost(line)
                     return
                 line.state = 3
-                self._write(line, packets.subscribe(line.device.topics(), self._next(line), 4))
+                self._write(line, packets.subscribe(line.device.topics(), self._next(line), self._level))
             elif first == packets.SUBACK:
                 self._arrived(line)
         if line.state and (acks or replies):
@@ -201,7 +205,7 @@ class Fleet:
                 continue
             mid = self._next(line)
             line.waiting[mid] = (topic, payload)
-            parts.append(packets.publish(topic, payload, mid, 4))
+            parts.append(packets.publish(topic, payload, mid, self._level))
             self.sent += 1
         if parts:
             self._write(line, b"".join(parts))

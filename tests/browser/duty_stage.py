@@ -1,4 +1,4 @@
-"""The pages, the demo's sign-in and a playing reflex process on free ports, for tests and for pictures of the duty page."""
+"""The pages, the demo's sign-in and a playing reflex process on free ports, for the duty page."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def stage(home: Path) -> Iterator[Stage]:
         running.callback(reflex.stop)
         running.enter_context(_process([sys.executable, "-m", "apps.signin"], home / "signin.log", environment))
         running.enter_context(_process(command(chosen), home / "streamlit.log", environment))
-        _wait_for(f"{found.provider}/jwks")
-        _wait_for(f"{found.address}/_stcore/health")
+        wait_for(f"{found.provider}/jwks")
+        wait_for(f"{found.address}/_stcore/health")
         yield found
 
 
@@ -96,7 +96,7 @@ def _process(words: list[str], log: Path, environment: dict[str, str]) -> Iterat
         print(log.name, log.read_text(errors="replace")[-3_000:], file=sys.stderr)
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
     ends = time.monotonic() + 60
     while True:
         try:

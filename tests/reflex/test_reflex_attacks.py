@@ -1,4 +1,4 @@
-"""Attacks on the whole chain, each by its name: no unlock, one line in the log and one quarantine row, service alive."""
+"""Attacks on the whole chain, each by its name: no unlock, a line in the log and a quarantine row, service alive."""
 
 from __future__ import annotations
 
@@ -204,7 +204,9 @@ def test_flood_of_a_thousand_alerts(siege, tmp_path):
 
 def test_forged_answers_and_sensor_messages_count_nothing(siege):
     verdict_id = "0" * 32
-    body = json.dumps({"device": "door-za-00001", "cid": verdict_id, "seq": 1, "result": "done", "state": "open", "n": 9})
+    body = json.dumps(
+        {"device": "door-za-00001", "cid": verdict_id, "seq": 1, "result": "done", "state": "open", "n": 9}
+    )
     for what in ("answer", "sensed"):
         siege.send(control_topic("gorodok", what, "door-za-00001"), body.encode() + b".AAAA")  # type: ignore[arg-type]
         siege.send(control_topic("gorodok", what, "no-such-door"), body.encode())  # type: ignore[arg-type]

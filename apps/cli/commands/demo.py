@@ -16,7 +16,17 @@ from apps.cli.output import GOOD, NO, err, fail, out
 from apps.cli.processes import Processes, ProcessFailedError
 from city.settings import Settings, settings
 
-STOP_ORDER = ["streamlit", "signin", "dagster-daemon", "dagster-webserver", "simulator", "pull", "gateway", "broker"]
+STOP_ORDER = [
+    "streamlit",
+    "signin",
+    "dagster-daemon",
+    "dagster-webserver",
+    "simulator",
+    "pull",
+    "reflex",
+    "gateway",
+    "broker",
+]
 """Sources first, then who listens to them, so that what was sent is landed."""
 
 DRAIN_S = 30.0
@@ -72,10 +82,27 @@ def _start_traffic(found: Settings, processes: Processes) -> None:
     health = f"http://{found.host}:{found.gateway_port}/health"
     processes.wait_ready("gateway", lambda: _ok(health))
     out.print(f"  gateway    {health}")
+    _make_keys(found)
+    processes.start("reflex")
     processes.start("simulator")
     processes.start("pull")
     processes.wait_ready("simulator", lambda: _port_open(found.host, found.simulator_port))
     out.print(f"  simulator  http://{found.host}:{found.simulator_port}/")
+    reflex = f"http://{found.host}:{found.reflex_port}/health"
+    processes.wait_ready("reflex", lambda: _ok(reflex), timeout_s=60)
+    out.print(f"  reflex     {reflex}  (drills; live doors need a broker with access lists)")
+
+
+def _make_keys(found: Settings) -> None:
+    """The city's first keys, and an identity for each simulated device."""
+    from actuation.keys import change
+    from actuation.keys.record import RING
+    from apps.cli.commands.keys import write_identities
+    from simulator.speak.controllers import identities_path
+
+    if not (found.keys_dir / RING).exists():
+        change.create(found.keys_dir, found.city)
+    write_identities(found, identities_path(found))
 
 
 def _live(found: Settings, processes: Processes) -> None:

@@ -43,10 +43,7 @@ def reflex() -> None:
         fail(f"reflex: {error}")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.stop())
-    try:
-        process.run()
-    except OSError as error:
-        fail(f"reflex: {error}", "Free the port, or set GORODOK_REFLEX_PORT.")
+    process.run()
 
 
 def send(

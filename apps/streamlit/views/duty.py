@@ -18,7 +18,7 @@ from city.contacts import load_contacts
 
 TICK_S = 1
 MAP_S = 2
-SHOWN = 60
+CALLS, DEVICES = 60, 15
 WALL_LINES, LINES = 8, 40
 LEVELS: dict[str, Level] = {
     "alarm": "bad", "waiting": "warn", "drill": "warn", "drafts": "warn", "acting": "good", "calm": "good",
@@ -98,7 +98,7 @@ def now_live(wall: bool = False) -> None:
         missing = duty_judge.need_a_call(asked, now)
         if missing:
             parts.heading(words("duty.call"), words("duty.call_note", count=len(missing)))
-            duty_parts.calls(missing[:SHOWN], words, now, _contacts(missing))
+            duty_parts.calls(missing[:CALLS], words, now, _contacts(missing))
         if not wall:
             _drafts(seen, person, words)
 
@@ -398,7 +398,7 @@ def below() -> None:
         asked = _asked(seen.runs, seen)
         if asked:
             parts.heading(words("duty.all_devices", count=len(asked)), words("duty.columns_note"))
-            duty_parts.devices(duty_judge.worst_first(asked, now), words, now, SHOWN)
+            duty_parts.devices(duty_judge.worst_first(asked, now), words, now, DEVICES)
         parts.heading(words("duty.timeline"), words("duty.timeline_note"))
         if lines:
             duty_parts.timeline(lines[:LINES], words, frame.place())
