@@ -90,9 +90,7 @@ def test_a_book_is_the_same_after_json():
     book.answered(one, "d1", "failed", "not_reached", journal.milliseconds(NOW) + 5_000)
     book.sensed("d1", "locked", journal.milliseconds(NOW))
     again = Book.from_json(orjson.loads(orjson.dumps(book.to_json())), register())
-    assert again.to_json() == orjson.loads(orjson.dumps(book.to_json())) or again.device_rows(
-        ["d1"]
-    ) == book.device_rows(["d1"])
+    assert again.device_rows(["d0", "d1"]) == book.device_rows(["d0", "d1"])
     assert again.commands["e1"].row() == one.row()
 
 
