@@ -8,7 +8,9 @@ from typing import Any
 
 from actuation.reflex.shapes import CommandRow, RunRow
 from actuation.scenario.program import Program
+from actuation.scenario.shards import changed
 from actuation.scenario.state import EngineState, Run
+from actuation.scenario.turn import slot_of
 
 KEEP = 1_000
 """Ended runs that the pages can look back at; all of them are in the lake."""
@@ -28,12 +30,11 @@ class RunBook:
         if state.runs is self._seen:
             return
         before, self._seen = self._seen or {}, state.runs
-        for run_id, run in state.runs.items():
-            if before.get(run_id) is not run:
+        for run_id, old, run in changed(before, state.runs):
+            if run is not None:
                 self._rows[run_id] = self._row(run)
-        for run_id in before:
-            if run_id not in state.runs:
-                self._end(run_id, state)
+            elif old is not None:
+                self._end(old, state)
 
     def row(self, run_id: str) -> RunRow | None:
         return self._rows.get(run_id)
@@ -46,11 +47,12 @@ class RunBook:
             found = [row for row in found if datetime.fromisoformat(row["ended_at"] or row["started_at"]) >= since]
         return sorted(found, key=lambda row: row["started_at"], reverse=True)
 
-    def _end(self, run_id: str, state: EngineState) -> None:
-        row, past = self._rows.get(run_id), state.past.get(run_id)
+    def _end(self, run: Run, state: EngineState) -> None:
+        run_id = run.run_id
+        row, past = self._rows.get(run_id), state.past.get(slot_of(run.scenario, run.subject, run.mode))
         if row is None:
             return
-        ended = past.ended_at if past is not None else state.now
+        ended = past.ended_at if past is not None and past.run_id == run_id else state.now
         row["ended_at"] = ended.isoformat() if ended is not None else None
         row["waiting_confirmation"] = False
         self._ended.append(run_id)

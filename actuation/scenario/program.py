@@ -20,6 +20,7 @@ from actuation.scenario import acting, alerts, timetable
 from actuation.scenario.condition import watched
 from actuation.scenario.effect import CommandDevices, Effect, Mode, NotifyPeople, Target, effect_id
 from actuation.scenario.event import Event
+from actuation.scenario.index import Index
 from actuation.scenario.matching import (
     RANK,
     Subject,
@@ -73,6 +74,8 @@ class Program:
     _rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
     _watched: frozenset[str] = frozenset()
     _versions: Mapping[str, str] = field(default_factory=dict, repr=False)
+    _newest: list[Index] = field(default_factory=list, repr=False, compare=False)
+    """The index of the newest state, taken out during a step: it changes how fast a step is, never what it gives."""
 
     @classmethod
     def of(cls, scenarios: Iterable[Scenario], town: Town) -> Program:
@@ -108,7 +111,7 @@ class Program:
         """The state after the event, and what to do. What was due by `now` is done first."""
         if state.now is not None and now < state.now - CLOCK_BACK:
             state = shifted(state, now - state.now)
-        turn = Turn(state, now)
+        turn = Turn(state, now, self._index(state))
         if state.program != self.version:
             self._schedule(turn)
         if state.due_at is not None and state.due_at <= turn.now:
@@ -123,7 +126,16 @@ class Program:
             self._plain(turn, event)
         if turn.freed:
             self._settle_all(turn)
-        return turn.finish(self.version)
+        found = turn.finish(self.version)
+        self._newest[:] = [turn.index]
+        return found
+
+    def _index(self, state: EngineState) -> Index:
+        try:
+            index = self._newest.pop()
+        except IndexError:
+            return Index(state, self.town)
+        return index if index.fits(state) else Index(state, self.town)
 
     def steps(
         self, state: EngineState, events: Iterable[Event], now: datetime
@@ -551,10 +563,10 @@ class Program:
     def _time(self, turn: Turn) -> None:
         """Everything that is due by now, in order of its time."""
         for _ in range(10_000):
-            due = [run for run in turn.runs.values() if run.due_at is not None and run.due_at <= turn.now]
-            if not due:
+            run = turn.index.first_due(turn.runs)
+            if run is None or run.due_at is None or run.due_at > turn.now:
                 break
-            self._tick(turn, min(due, key=lambda run: (run.due_at, run.run_id)))
+            self._tick(turn, run)
         self._thresholds(turn)
         self._schedule(turn)
         self._prune(turn)
@@ -600,7 +612,7 @@ class Program:
         return replace(hold, n=hold.n + 1, repeat_at=turn.now + timedelta(seconds=step.repeat_s))
 
     def _settle_all(self, turn: Turn) -> None:
-        for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
+        for run in [turn.runs[run_id] for run_id in sorted(turn.index.owed)]:
             if any(hold.due is not None and hold.due <= turn.now for hold in run.holds):
                 self._settle(turn, run)
 
@@ -622,8 +634,8 @@ class Program:
     def _holder(self, turn: Turn, run: Run, hold: Hold) -> Run | None:
         """Another run that keeps this hold from ending: it holds the same devices, or guards the doors of the zone."""
         zone = hold.zone_id or self._zone_of(hold.device_id)
-        runs: dict[str, Run] = turn.runs
-        for _, other in sorted(runs.items()):
+        for run_id in turn.index.holders(hold):
+            other: Run = turn.runs[run_id]
             if other.phase == "ending" or other.mode == "shadow" or other.run_id == run.run_id:
                 continue
             if hold.end_action == "lock" and other.guards and zone in other.zones:
@@ -676,10 +688,9 @@ class Program:
         )  # fmt: skip
 
     def _prune(self, turn: Turn) -> None:
-        for part in ("past", "replaced"):
-            old = [name for name, one in getattr(turn, part).items() if one.forget_at <= turn.now]
-            for name in old:
-                del turn.write(part)[name]
+        turn.forget()
+        for name in [name for name, one in turn.replaced.items() if one.forget_at <= turn.now]:
+            del turn.write("replaced")[name]
 
     def _schedule(self, turn: Turn) -> None:
         """Times of the scenarios' own: those that have come start them; the next ones are noted."""

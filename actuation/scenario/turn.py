@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from actuation.scenario.effect import Effect
+from actuation.scenario.index import Index
+from actuation.scenario.shards import Draft
 from actuation.scenario.state import EngineState, Past, Run
 
 PARTS = ("runs", "open", "past", "replaced", "values", "since", "schedule")
+LARGE = ("runs", "open", "past")
+"""Parts that grow with what happens; the others with the city's size."""
 
 
 class Turn:
     """Reads see what was written before; `finish` gives the new state, or the old one with a new `now`."""
 
-    def __init__(self, state: EngineState, now: datetime) -> None:
-        self.state = state
+    def __init__(self, state: EngineState, now: datetime, index: Index) -> None:
+        """index: of this state; it goes with the turn and fits the state that `finish` gives."""
+        self.state, self.index = state, index
         self.now = now if state.now is None or now >= state.now else state.now
         self.effects: list[Effect] = []
         self.freed = False
         """A run let go of something: others may have waited for it."""
-        self._copies: dict[str, dict[str, Any]] = {}
+        self._copies: dict[str, MutableMapping[str, Any]] = {}
 
     @property
     def runs(self) -> Any:
@@ -51,14 +57,17 @@ class Turn:
     def schedule(self) -> Any:
         return self._copies.get("schedule", self.state.schedule)
 
-    def write(self, part: str) -> dict[str, Any]:
+    def write(self, part: str) -> MutableMapping[str, Any]:
         if part not in self._copies:
-            self._copies[part] = dict(getattr(self.state, part))
+            before = getattr(self.state, part)
+            self._copies[part] = Draft(before) if part in LARGE else dict(before)
         return self._copies[part]
 
     def put(self, run: Run) -> Run:
         run = run.but(due_at=_due(run))
-        self.write("runs")[run.run_id] = run
+        runs = self.write("runs")
+        self.index.put(runs.get(run.run_id), run)
+        runs[run.run_id] = run
         slot = slot_of(run.scenario, run.subject, run.mode)
         if run.phase == "ending":
             if self.open.get(slot) == run.run_id:
@@ -68,31 +77,46 @@ class Turn:
         return run
 
     def drop(self, run: Run, past: Past) -> None:
-        self.write("runs").pop(run.run_id, None)
+        before = self.write("runs").pop(run.run_id, None)
+        if before is not None:
+            self.index.drop(before)
         slot = slot_of(run.scenario, run.subject, run.mode)
         if self.open.get(slot) == run.run_id:
             del self.write("open")[slot]
-        old = [name for name, one in self.past.items() if one.forget_at <= self.now]
+        self.forget()
         kept = self.write("past")
-        for name in old:
-            del kept[name]
         if slot not in kept or kept[slot].last_at <= past.last_at:
             kept[slot] = past
+            self.index.remember(slot, past)
         self.freed = True
+
+    def forget(self) -> None:
+        """Ended runs whose time to be remembered is over."""
+        for slot in self.index.forgotten(self.past, self.now):
+            del self.write("past")[slot]
 
     def finish(self, program: str) -> tuple[EngineState, tuple[Effect, ...]]:
         if not self._copies and program == self.state.program:
             return replace(self.state, now=self.now), tuple(self.effects)
-        parts = {part: self._copies.get(part, getattr(self.state, part)) for part in PARTS}
+        parts = {part: self._part(part) for part in PARTS}
+        first = self.index.first_due(parts["runs"])
         due = min(
             (
-                *(run.due_at for run in parts["runs"].values() if run.due_at is not None),
+                *((first.due_at,) if first is not None and first.due_at is not None else ()),
                 *(since.due for since in parts["since"].values() if since.due is not None),
                 *parts["schedule"].values(),
             ),
             default=None,
         )
-        return EngineState(now=self.now, program=program, due_at=due, **parts), tuple(self.effects)
+        state = EngineState(now=self.now, program=program, due_at=due, **parts)
+        self.index.belongs_to(state)
+        return state, tuple(self.effects)
+
+    def _part(self, part: str) -> Any:
+        copy = self._copies.get(part)
+        if copy is None:
+            return getattr(self.state, part)
+        return copy.frozen() if isinstance(copy, Draft) else copy
 
 
 def slot_of(scenario: str, subject: str, mode: str) -> str:

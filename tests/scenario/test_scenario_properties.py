@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -187,6 +188,21 @@ def test_a_round_trip_in_mid_run_changes_nothing(history: list[Event], cut: int)
     assert saved(state).to_json() == state.to_json()
     state, second = fold(PROGRAM, saved(state), ordered[cut:])
     assert (state.to_json(), first + second) == (whole[0].to_json(), whole[1])
+
+
+@quick
+@given(events)
+def test_an_index_kept_from_step_to_step_gives_what_a_new_one_gives(history: list[Event]) -> None:
+    kept = replace(PROGRAM, _newest=[])
+    state = other = kept.begin(at(0))
+    for event in history:
+        before = state
+        state, effects = kept.step(state, event, event.at)
+        other, found = replace(PROGRAM, _newest=[]).step(EngineState.from_json(other.to_json()), event, event.at)
+        assert (effects, state.to_json()) == (found, other.to_json())
+        assert kept.step(before, event, event.at) == (state, effects)  # an older state is as good as ever
+        if len(before.runs) % 2:
+            kept.step(state, event, event.at)  # sometimes the index is the newest state's, sometimes it is not
 
 
 @quick
