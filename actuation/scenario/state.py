@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -45,7 +44,7 @@ class Todo:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """One activation of a scenario. at, last_at: by the events' clocks; started_at and all timers: by the engine's.
 
@@ -88,14 +87,20 @@ class Run:
     due_at: datetime | None = None
 
     def but(self, **changes: Any) -> Run:
-        """A copy with these fields changed; `dataclasses.replace`, at half its cost: this is the millisecond path."""
-        values = dict(zip(_FIELDS, _VALUES(self), strict=True))
+        """A copy with these fields changed; `dataclasses.replace`, at a tenth of its cost: the millisecond path.
+
+        That is why Run has no slots: its fields are copied as one dictionary.
+        """
+        if not changes.keys() <= _FIELDS:
+            raise TypeError(f"a run has no {', '.join(sorted(changes.keys() - _FIELDS))}")
+        run = object.__new__(Run)
+        values = run.__dict__
+        values.update(self.__dict__)
         values.update(changes)
-        return Run(**values)
+        return run
 
 
-_FIELDS = tuple(each.name for each in fields(Run))
-_VALUES = attrgetter(*_FIELDS)
+_FIELDS = frozenset(each.name for each in fields(Run))
 
 
 @dataclass(frozen=True, slots=True)
