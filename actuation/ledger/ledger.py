@@ -120,9 +120,11 @@ class Ledger(LedgerReader):
         with self._turn:
             seq, last = self._seq, self._hash
             rows, made = [], []
+            moment, at = None, ""
             for entry in entries:
                 seq += 1
-                at = instant(entry.at)
+                if entry.at is not moment:  # thousands of one turn have one time
+                    moment, at = entry.at, instant(entry.at)
                 line = canonical({**entry.__dict__, "ledger_id": self._ledger_id, "seq": seq, "at": at})
                 prev, last = last, chain(last, line)
                 rows.append((seq, at, line, prev, last))

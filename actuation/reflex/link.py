@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 READ_BYTES = 65_536
 """Of one turn: some 250 messages share an fsync, and the first of a burst does not wait for its thousandth."""
+UNACKED = 20_000
+"""Messages that the broker gives us before we acknowledge: what sensors say waits while answers are counted."""
 SESSION_S = 7 * 86_400
 KEEPALIVE_S = 10
 CONNECT_S = 3.0
@@ -86,6 +88,7 @@ class Link:
                 KEEPALIVE_S,
                 self._address.user,
                 password.get_secret_value() if password is not None else None,
+                UNACKED,
             )
             early = self._greet(sock, asked)
             sock.setblocking(False)

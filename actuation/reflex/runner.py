@@ -62,6 +62,9 @@ CLOCK_RETRIES, CLOCK_PAUSE_S = 3, 0.3
 LATER_S = 0.05
 MOST_READS = 16
 """Of a turn that has no command to send: thousands of answers share an fsync, and none of them waits for another."""
+BURST, SLOW_S, SLOW_BATCH = 64, 2.0, 250
+"""When so many answers come in a turn, what sensors say of their state waits until they are counted, or for so long;
+then so many a turn are taken. Each door says both at once, and the duty officer waits for the answers."""
 RESEND_S = (2.0, 6.0, 15.0)
 """So long after a connection: devices need a moment to find the broker again."""
 
@@ -137,6 +140,8 @@ class Runner:
         self._without_time: list[Command] = []
         self._again_s: list[float] = []
         self._later, self._later_s = Batch(), 0.0
+        self._slow: deque[tuple[float, str, Message]] = deque()
+        """(when it came, device, message) of sensors' messages that wait; not acknowledged yet."""
         self._handed_s = self._snapshot_s = time.monotonic()
         self._handed_state: object = None
         self._handed_at_s = time.monotonic()
@@ -255,7 +260,7 @@ class Runner:
         return fd
 
     def _timeout_ms(self) -> float:
-        if self._inbox:
+        if self._inbox or self._slow:
             return 0
         due = [IDLE_S, self._next_beacon_s - time.monotonic()]
         with self.lock:
@@ -288,6 +293,7 @@ class Runner:
                 self._take_messages(turn)
             except LinkLostError as error:
                 self._lost(error)
+            self._take_slow(turn)
             self._take_inbox(turn)
             self._take_time(turn)
             self._commit(turn)
@@ -365,6 +371,8 @@ class Runner:
     def _lost(self, error: LinkLostError) -> None:
         self.counts.reconnects += 1
         self.why_down = str(error)
+        for _, _, message in self._slow:
+            message.mid = 0  # of a line that is gone; the broker sends it again, and it counts once
         if error.taken_over:
             raise LeaseLostError("another process connected as the reflex") from error
         log.warning("broker: %s; connecting again", error)
@@ -394,6 +402,9 @@ class Runner:
             elif control[0] == "answer":
                 self._take_answer(control[1], message.payload, turn)
             elif control[0] == "sensed":
+                if self._may_wait(message, turn):
+                    self._slow.append((time.monotonic(), control[1], message))
+                    return  # acknowledged when it is taken
                 self._take_sensed(control[1], message.payload, turn)
             elif control[0] == "cap":
                 self._take_cap(control[1], message, turn)
@@ -402,6 +413,27 @@ class Runner:
             log.exception("message on %s could not be handled", message.topic)
         if message.mid:
             turn.mids.append(message.mid)
+
+    def _may_wait(self, message: Message, turn: _Turn) -> bool:
+        """In a burst of answers; a reading never waits. One that waits holds those after it, so that order is kept."""
+        return (turn.answers >= BURST or bool(self._slow)) and b'"reading":' not in message.payload
+
+    def _take_slow(self, turn: _Turn) -> None:
+        """What sensors said in a burst, when no answers came in this turn or when it has waited for long."""
+        if not self._slow:
+            return
+        old_s = time.monotonic() - SLOW_S
+        for _ in range(min(SLOW_BATCH, len(self._slow))):
+            came_s, device_id, message = self._slow[0]
+            if turn.answers and came_s > old_s:
+                return
+            self._slow.popleft()
+            try:
+                self._take_sensed(device_id, message.payload, turn)
+            except Exception:
+                log.exception("message on %s could not be handled", message.topic)
+            if message.mid:
+                turn.mids.append(message.mid)
 
     def _step(self, event: Event, turn: _Turn) -> Outcome:
         self.counts.events += 1
