@@ -6,6 +6,7 @@ holder dead; between machines the lease at the broker does (actuation.reflex.lea
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -48,6 +49,8 @@ from ingest.broker.client import BrokerUnreachableError
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1
+COLLECT_EACH = 50_000
+"""New objects until the collector looks for cycles; Python's 700 would make a burst of answers wait for it many times."""
 SWITCH_S = 0.0005
 """The loop gets the interpreter's lock back from the API's and the notices' threads after so long, not after 5 ms."""
 
@@ -175,8 +178,12 @@ class ReflexProcess:
                 "reflex %s holds epoch %d; API on %s:%d", self.name, lease.epoch, settings.host, settings.reflex_port
             )
             self.ready.set()
+            gc.collect()
+            gc.freeze()  # scenarios, devices and keys stay: no collection walks them again
+            gc.set_threshold(COLLECT_EACH, 10, 10)
             runner.run()
         finally:
+            gc.unfreeze()
             for part in reversed(parts):
                 part()
 
