@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.1
 COLLECT_EACH = 50_000
-"""New objects until the collector looks for cycles; Python's 700 would make a burst of answers wait for it many times."""
+"""New objects until the collector looks for cycles; Python's 700 would make a burst of answers wait for it often."""
 SWITCH_S = 0.0005
 """The loop gets the interpreter's lock back from the API's and the notices' threads after so long, not after 5 ms."""
 

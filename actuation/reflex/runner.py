@@ -405,6 +405,7 @@ class Runner:
                 if self._may_wait(message, turn):
                     self._slow.append((time.monotonic(), control[1], message))
                     return  # acknowledged when it is taken
+                self._take_older(control[1], turn)
                 self._take_sensed(control[1], message.payload, turn)
             elif control[0] == "cap":
                 self._take_cap(control[1], message, turn)
@@ -424,16 +425,26 @@ class Runner:
             return
         old_s = time.monotonic() - SLOW_S
         for _ in range(min(SLOW_BATCH, len(self._slow))):
-            came_s, device_id, message = self._slow[0]
-            if turn.answers and came_s > old_s:
+            if turn.answers and self._slow[0][0] > old_s:
                 return
-            self._slow.popleft()
-            try:
-                self._take_sensed(device_id, message.payload, turn)
-            except Exception:
-                log.exception("message on %s could not be handled", message.topic)
-            if message.mid:
-                turn.mids.append(message.mid)
+            self._take_waiting(self._slow.popleft(), turn)
+
+    def _take_older(self, device_id: str, turn: _Turn) -> None:
+        """What waits of this device, before a reading of it: after a newer message it would count for nothing."""
+        mine = [each for each in self._slow if each[1] == device_id]
+        if mine:
+            self._slow = deque(each for each in self._slow if each[1] != device_id)
+            for each in mine:
+                self._take_waiting(each, turn)
+
+    def _take_waiting(self, waiting: tuple[float, str, Message], turn: _Turn) -> None:
+        _, device_id, message = waiting
+        try:
+            self._take_sensed(device_id, message.payload, turn)
+        except Exception:
+            log.exception("message on %s could not be handled", message.topic)
+        if message.mid:
+            turn.mids.append(message.mid)
 
     def _step(self, event: Event, turn: _Turn) -> Outcome:
         self.counts.events += 1

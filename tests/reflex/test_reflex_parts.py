@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections import deque
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,10 +16,12 @@ from actuation.reflex.book import Book
 from actuation.reflex.cursor import Cursor
 from actuation.reflex.lease import command_number
 from actuation.reflex.register import Place, Register
+from actuation.reflex.runner import BURST, SLOW_BATCH, SLOW_S, Runner, _Turn
 from actuation.reflex.token import TokenError, read_token
 from actuation.scenario.effect import Cause, CommandDevices, NotifyPeople, Target
 from actuation.scenario.event import Event
 from city.settings import ROOT, Settings
+from ingest.broker.packets import Message
 from ingest.contracts.ledger_entry import LedgerEntry
 
 NOW = datetime(2026, 11, 25, 20, 50, 0, 123_456, UTC)
@@ -131,3 +135,30 @@ def test_the_client_imports_no_key_and_no_ledger():
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "actuation.keys" not in run.stdout
     assert "actuation.ledger" not in run.stdout
+
+
+def test_in_a_burst_answers_go_before_what_sensors_say() -> None:
+    """Order is kept for each device, a reading never waits, and each is acknowledged when it is taken."""
+    runner, taken = Runner.__new__(Runner), []
+    runner._slow = deque()
+    runner._take_sensed = lambda device_id, payload, turn: taken.append(device_id)  # type: ignore[method-assign]
+    burst, quiet = _Turn(answers=BURST), _Turn()
+    state, reading = (Message("t", payload, 7) for payload in (b'{"state":"open"}', b'{"reading":{"speed":1}}'))
+    assert runner._may_wait(state, burst)
+    assert not runner._may_wait(reading, burst)
+    assert not runner._may_wait(state, quiet)
+    runner._slow += [(time.monotonic(), f"d{number}", state) for number in range(SLOW_BATCH + 1)]
+    assert runner._may_wait(state, quiet), "an older one of the device may be waiting"
+    runner._take_slow(burst)
+    assert (taken, burst.mids) == ([], [])
+    runner._slow[0] = (time.monotonic() - SLOW_S - 1, "d0", state)
+    runner._take_slow(burst)
+    assert (taken, burst.mids) == (["d0"], [7])
+    runner._take_slow(quiet)
+    assert taken == [f"d{number}" for number in range(SLOW_BATCH + 1)]
+    assert len(quiet.mids) == SLOW_BATCH
+    assert not runner._slow
+    runner._slow += [(time.monotonic(), name, state) for name in ("a", "b", "a")]
+    runner._take_older("a", burst)
+    assert taken[-2:] == ["a", "a"], "before a reading of the same device, whose number is higher"
+    assert [each[1] for each in runner._slow] == ["b"]
