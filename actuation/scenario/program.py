@@ -593,7 +593,7 @@ class Program:
         text = acting.shown_text(step, run) if isinstance(step, ShowStep) else None
         target = Target(hold.zone_id, hold.device_id, hold.kinds)
         cause = acting.cause_of(run, hold.step)
-        turn.effects.append(acting.command(run, step, target, cause, hold.n + 1, turn.now, text))
+        turn.effects.append(acting.command(run, step, target, cause, hold.n + 1, turn.now, text, hold.repeat_at))
         return replace(hold, n=hold.n + 1, repeat_at=turn.now + timedelta(seconds=step.repeat_s))
 
     def _settle_all(self, turn: Turn) -> None:

@@ -1,0 +1,44 @@
+"""What would lock a door in an alert, or leave one shut: found by reading the engine with an attacker's eye."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from actuation.scenario.event import Event
+from tests.scenario.conftest import Run, alert, at, commands, press, reference
+
+
+def part(whole: Event, number: int, of: int, zones: tuple[str, ...]) -> Event:
+    """As actuation.cap.judge gives an alert whose <info> blocks name different zones."""
+    key = whole.key if number == 1 else f"{whole.key}#{number}"
+    return replace(whole, key=key, zones=zones, body={**whole.body, "part": [number, of]})
+
+
+def test_a_zone_that_an_update_leaves_out_and_the_next_names_again_is_not_locked(run: Run) -> None:
+    run.give(alert(zones=("dma-1", "dma-2")))
+    run.give(alert("u1", 60, kind="Update", refers=reference("a1"), zones=("dma-1",)))
+    run.give(alert("u2", 120, kind="Update", refers=reference("u1", 60), zones=("dma-1", "dma-2")))
+    assert commands(run.wait(60 + 700), "lock") == []
+    run.give(alert("c1", 800, kind="Cancel", refers=reference("u2", 120)))
+    assert sorted(commands(run.wait(800 + 700), "lock")) == [("lock", "dma-1"), ("lock", "dma-2")]
+
+
+def test_commands_to_a_zone_that_comes_back_have_ids_of_their_own(run: Run) -> None:
+    """The ledger takes an id once: a repetition under an old one would not leave, and the siren would fall silent."""
+    effects = [*run.give(alert(zones=("dma-1", "dma-2")))]
+    effects += run.wait(110)
+    for number in range(1, 5):
+        zones = ("dma-1",) if number % 2 else ("dma-1", "dma-2")
+        before = reference(f"u{number - 1}", 110 * (number - 1)) if number > 1 else reference("a1")
+        effects += run.give(alert(f"u{number}", 110 * number, kind="Update", refers=before, zones=zones))
+        effects += run.wait(110 * number + 109)
+    ids = [one.effect_id for one in effects]
+    assert len(ids) == len(set(ids))
+
+
+def clear(identifier: str, seconds: float, event: str, **more: object) -> Event:
+    return alert(identifier, seconds, event=event, responseType=["AllClear"], severity="Minor", **more)  # type: ignore[arg-type]
+
+
+def live(run: Run) -> list[str]:
+    return sorted(one.scenario for one in run.state.runs.values() if one.phase == "active" and one.mode == "live")
