@@ -218,6 +218,8 @@ def _events(read: _Read, live: list[int], places: Places, references: tuple[str,
     believed: Trust = read.believed if read.alert.status in ACTS else "none"
     for number, (zones, found) in enumerate(about, 1):
         body = {**read.body, "info": found}
+        if len(about) > 1:
+            body["part"] = [number, len(about)]
         if references:
             body["references"] = " ".join(key.removesuffix(UNVERIFIED) for key in references)
         key = read.key if number == 1 else f"{read.key}#{number}"

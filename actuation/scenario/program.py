@@ -208,7 +208,10 @@ class Program:
                 turn.write("replaced")[each] = Replaced(event.at, can, turn.now + FORGET_ALERT)
         moved = set()
         for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
-            if not set(refers) & set(run.alerts) or key in run.alerts or RANK[run.mode] > RANK[can]:
+            if not set(refers) & set(run.alerts) or RANK[run.mode] > RANK[can]:
+                continue
+            if key in run.alerts:  # another part of the Update that moved it
+                self._join(turn, run, event, self._meant(turn, run.scenario, event))
                 continue
             if run.phase == "ending" or event.at <= run.last_at:
                 moved.add(run.scenario) if event.at <= run.last_at else None
@@ -222,6 +225,8 @@ class Program:
                 moved.add(run.scenario)
             elif event.body["msgType"] == "Cancel":
                 self._end(turn, run, "cancelled", event)
+            elif not _is_last_part(event):
+                moved.add(run.scenario)  # a later part may mean it
             else:
                 self._end(turn, run, "all_clear" if _says_all_clear(event) else "updated", event)
         return moved
@@ -415,7 +420,10 @@ class Program:
 
     def _again(self, turn: Turn, run: Run, scenario: Scenario, event: Event, subject: Subject) -> None:
         """Another event of the same subject: the run goes on. One of the very moment of its start acts as the start."""
-        if event.key in run.keys or run.event_kind == "alert":
+        if event.key in run.keys:
+            return
+        if run.event_kind == "alert":
+            self._join(turn, run, event, subject)
             return
         together = (
             event.at == run.at
@@ -436,6 +444,30 @@ class Program:
             for index, step in enumerate(scenario.steps):
                 if not step.after_s:
                     run = self._begin(turn, run, index, step, name_of(index, step), as_start, run.zones, anew=True)
+        turn.put(run)
+
+    def _join(self, turn: Turn, run: Run, event: Event, subject: Subject | None) -> None:
+        """Another part of the same alert (<info> blocks that name other zones): the run holds those as well."""
+        new = tuple(zone for zone in (subject.zones if subject else ()) if zone not in run.zones)
+        scenario = self.scenarios.get(run.scenario)
+        if not new or subject is None or scenario is None or event.at != run.last_at or run.phase == "ending":
+            return
+        if run.mode != least(scenario.mode, ceiling(event)):
+            return
+        ends = (run.expires_at, subject.expires)
+        run = run.but(
+            zones=tuple(sorted((*run.zones, *new))),
+            keys=(*run.keys, event.key)[-KEPT_KEYS:],
+            restricted=run.restricted or subject.restricted,
+            expires_at=None if None in ends else max(end for end in ends if end is not None),
+            body={**run.body, "info": [*(run.body.get("info") or ()), *(event.body.get("info") or ())]},
+        )
+        if run.phase == "active":
+            run = self._with_end(run, scenario, run.started_at if len(run.alerts) == 1 else turn.now)
+            caused = {"event_kind": event.kind, "event_key": event.key}
+            for index, step in enumerate(scenario.steps):
+                if not any(todo.index == index for todo in run.todo):
+                    run = self._begin(turn, run, index, step, name_of(index, step), caused, new)
         turn.put(run)
 
     def _is_later(self, turn: Turn, run: Run, scenario: Scenario) -> bool:
@@ -732,6 +764,12 @@ def _unlocks(scenario: Scenario) -> bool:
 
 def _ends_others(scenario: Scenario) -> bool:
     return any(isinstance(step, EndStep) for step in scenario.steps)
+
+
+def _is_last_part(event: Event) -> bool:
+    """An alert whose <info> blocks name different zones comes as several events: `part` is [number, of]."""
+    part = event.body.get("part")
+    return not isinstance(part, list | tuple) or len(part) != 2 or part[0] == part[1]
 
 
 def _says_all_clear(event: Event) -> bool:

@@ -14,6 +14,44 @@ def part(whole: Event, number: int, of: int, zones: tuple[str, ...]) -> Event:
     return replace(whole, key=key, zones=zones, body={**whole.body, "part": [number, of]})
 
 
+def test_each_part_of_an_alert_opens_its_own_zones(run: Run) -> None:
+    whole = alert()
+    first = run.give(part(whole, 1, 2, ("dma-1",)))
+    second = run.give(part(whole, 2, 2, ("dma-2",)))
+    assert commands(first, "unlock") == [("unlock", "dma-1")]
+    assert commands(second, "unlock", "siren_on") == [("unlock", "dma-2"), ("siren_on", "dma-2")]
+    assert run.give(part(whole, 2, 2, ("dma-2",)), 1) == ()
+    over = run.give(alert("c1", 60, kind="Cancel", refers=reference("a1")))
+    assert sorted(commands(over, "siren_off")) == [("siren_off", "dma-1"), ("siren_off", "dma-2")]
+
+
+def test_a_part_that_nobody_vouches_for_widens_no_live_run(run: Run) -> None:
+    whole = alert()
+    run.give(part(whole, 1, 2, ("dma-1",)))
+    assert commands(run.give(replace(part(whole, 2, 2, ("dma-2",)), trust="none")), "unlock") == []
+
+
+def test_each_part_of_an_update_keeps_its_own_zones(run: Run) -> None:
+    whole = alert()
+    run.give(part(whole, 1, 2, ("dma-1",)))
+    run.give(part(whole, 2, 2, ("dma-2",)))
+    wind = alert("u1", 60, kind="Update", refers=reference("a1"), event="Ветер", severity="Minor")
+    missile = alert("u1", 60, kind="Update", refers=reference("a1"))
+    run.give(part(wind, 1, 3, ("dma-4",)))
+    run.give(part(missile, 2, 3, ("dma-1",)))
+    run.give(part(missile, 3, 3, ("dma-2",)))
+    (active,) = [one for one in run.state.runs.values() if one.phase == "active"]
+    assert active.zones == ("dma-1", "dma-2")
+    assert commands(run.wait(60 + 700), "lock") == []
+
+
+def test_an_update_none_of_whose_parts_means_it_ends_the_run(run: Run) -> None:
+    run.give(alert())
+    wind = alert("u1", 60, kind="Update", refers=reference("a1"), event="Ветер", severity="Minor")
+    run.give(part(wind, 1, 2, ("dma-1",)))
+    assert commands(run.give(part(wind, 2, 2, ("dma-2",))), "siren_off") == [("siren_off", "dma-1")]
+
+
 def test_a_zone_that_an_update_leaves_out_and_the_next_names_again_is_not_locked(run: Run) -> None:
     run.give(alert(zones=("dma-1", "dma-2")))
     run.give(alert("u1", 60, kind="Update", refers=reference("a1"), zones=("dma-1",)))
