@@ -80,3 +80,9 @@ def clear(identifier: str, seconds: float, event: str, **more: object) -> Event:
 
 def live(run: Run) -> list[str]:
     return sorted(one.scenario for one in run.state.runs.values() if one.phase == "active" and one.mode == "live")
+
+
+def test_air_raid_in_russian_and_in_every_case_is_a_missile_alert(run: Run) -> None:
+    for number, event in enumerate(("Угроза ракетного удара", "Воздушная тревога", "Авиационная опасность")):
+        found = run.give(alert(f"w{number}", number, event=event))
+        assert ("unlock", "dma-1") in commands(found), event
