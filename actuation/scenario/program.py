@@ -34,7 +34,7 @@ from actuation.scenario.shift import shifted
 from actuation.scenario.state import EngineState, Hold, Past, Replaced, Run, Since, Todo
 from actuation.scenario.step import CapStep, CommandStep, EndStep, IncidentStep, ShowStep, name_of
 from actuation.scenario.town import Town
-from actuation.scenario.trigger import ButtonTrigger, ScheduleTrigger, StateTrigger, Trigger
+from actuation.scenario.trigger import AlertTrigger, ButtonTrigger, ScheduleTrigger, StateTrigger, Trigger
 from actuation.scenario.turn import Turn, slot_of
 
 KEPT_KEYS = 16
@@ -494,8 +494,11 @@ class Program:
         anew: bool = False,
     ) -> Run:  # fmt: skip
         if isinstance(step, EndStep):
-            self._end_others(turn, run, step)
+            if all_hold(step.when, surroundings(run.body, turn.now, turn.values, self.town)):
+                self._end_others(turn, run, step)
             return run
+        if isinstance(step, ShowStep) and _ends_others(self.scenarios[run.scenario]):
+            zones = [zone for zone in zones if not self._is_guarded(turn, run, zone)]
         before = run.holds
         run = run.but(holds=()) if anew else run
         run = acting.begin(turn, run, self.town, index, step, name, acting.cause_of(run, name, **caused), zones)
@@ -528,8 +531,40 @@ class Program:
     def _end_others(self, turn: Turn, ender: Run, step: EndStep) -> None:
         for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
             over = run.scenario in step.scenarios and run.phase != "ending" and run.at < ender.at
-            if over and RANK[run.mode] <= RANK[ender.mode]:
+            if over and RANK[run.mode] <= RANK[ender.mode] and self._is_meant_to_end(ender, step, run):
                 self._release(turn, run, ender.zones, "all_clear", None)
+
+    def _is_meant_to_end(self, ender: Run, step: EndStep, run: Run) -> bool:
+        """A person ends what is named in the file. An all-clear that came as an alert: the hazard that it names (all,
+        where it names none), of its own sender or begun by a button, and where it refers, what it refers to."""
+        if ender.event_kind != "alert":
+            return True
+        named = {code for code in step.scenarios if self._names_hazard(code, ender.body)}
+        if named and run.scenario not in named:
+            return False
+        if run.event_kind != "alert" or ender.people:
+            return True
+        if ender.body.get("references"):
+            return any(key in run.alerts for key, _ in alerts.references(ender.body))
+        return bool(ender.body.get("sender") == run.body.get("sender"))
+
+    def _names_hazard(self, code: str, body: Mapping[str, Any]) -> bool:
+        events = [str(info.get("event", "")).casefold() for info in body.get("info") or ()]
+        words = [
+            word.casefold()
+            for rule in self._rules.get("alert", ())
+            if rule.scenario.scenario == code and isinstance(rule.trigger, AlertTrigger)
+            for word in rule.trigger.events
+        ]
+        return any(word in event for word in words for event in events)
+
+    def _is_guarded(self, turn: Turn, run: Run, zone: str) -> bool:
+        """Whether people there are still told to take shelter: no display may say that they can leave."""
+        return any(
+            other.guards and other.phase == "active" and other.mode == "live" and zone in other.zones
+            for other in turn.runs.values()
+            if other.run_id != run.run_id
+        )
 
     def _release(self, turn: Turn, run: Run, zones: Sequence[str], reason: str, event: Event | None) -> None:
         left = tuple(zone for zone in run.zones if zone not in zones) if zones else ()

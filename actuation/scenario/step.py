@@ -143,7 +143,9 @@ class TaskStep(_EndingStep):
 
 
 class EndStep(_Step):
-    """Ends the runs of other scenarios in the zones of this one (all-clear)."""
+    """Ends the runs of other scenarios in the zones of this one (all-clear).
+
+    After an alert: only the hazard that it names, and only its own sender's runs, or those that a button began."""
 
     do: Literal["end_runs"]
     scenarios: tuple[Code, ...] = Field(min_length=1)

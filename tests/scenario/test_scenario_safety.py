@@ -82,7 +82,54 @@ def live(run: Run) -> list[str]:
     return sorted(one.scenario for one in run.state.runs.values() if one.phase == "active" and one.mode == "live")
 
 
+def test_the_all_clear_of_one_hazard_does_not_end_another(run: Run) -> None:
+    run.give(alert("m1"))
+    run.give(alert("u1", 10, event="Угроза атаки БПЛА"))
+    over = run.give(clear("u2", 60, "Отбой угрозы атаки БПЛА"))
+    assert "missile_alert" in live(run) and "uav_alert" not in live(run)
+    assert commands(over, "siren_off", "lock") == []
+    assert not [one for one in over if "ОТБОЙ тревоги" in (getattr(one, "text", None) or "")]
+    run.give(clear("m2", 90, "Отбой ракетной опасности"))
+    assert "missile_alert" not in live(run)
+
+
+def test_an_all_clear_that_refers_to_one_alert_does_not_end_another(run: Run) -> None:
+    run.give(alert("a1", sender="region"))
+    run.give(alert("a2", 5))
+    refers = reference("a2", 5)
+    run.give(clear("a3", 60, "Отбой ракетной опасности", kind="Update", refers=refers))
+    (left,) = [one for one in run.state.runs.values() if one.phase == "active" and one.scenario == "missile_alert"]
+    assert left.event_key == reference("a1", sender="region")
+
+
+def test_one_senders_all_clear_does_not_end_anothers_alert(run: Run) -> None:
+    run.give(alert("a1", sender="region"))
+    run.give(clear("x", 60, "Отбой"))
+    assert "missile_alert" in live(run)
+
+
+def test_an_all_clear_ends_what_a_button_began(run: Run) -> None:
+    run.give(press("start", "missile_alert", "one", 0))
+    run.give(press("confirm", "missile_alert", "two", 5))
+    assert live(run) == ["missile_alert"]
+    run.give(clear("x", 60, "Отбой ракетной опасности"))
+    assert "missile_alert" not in live(run)
+
+
 def test_air_raid_in_russian_and_in_every_case_is_a_missile_alert(run: Run) -> None:
     for number, event in enumerate(("Угроза ракетного удара", "Воздушная тревога", "Авиационная опасность")):
         found = run.give(alert(f"w{number}", number, event=event))
         assert ("unlock", "dma-1") in commands(found), event
+
+
+def test_an_ending_step_whose_condition_does_not_hold_ends_nothing(run: Run) -> None:
+    scenario = run.program.scenarios["all_clear"]
+    step = scenario.steps[0].model_validate({**scenario.steps[0].model_dump(by_alias=True, exclude_none=True),
+                                             "when": [{"field": "sender", "equals": "somebody"}]})  # fmt: skip
+    changed = scenario.model_copy(update={"steps": (step, *scenario.steps[1:])})
+    others = [one for one in run.program.scenarios.values() if one.scenario != "all_clear"]
+    mine = Run(type(run.program).of([*others, changed], run.program.town))
+    mine.give(alert())
+    mine.give(clear("x", 60, "Отбой"))
+    assert "missile_alert" in live(mine)
+    assert at(60)
