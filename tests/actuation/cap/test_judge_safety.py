@@ -1,0 +1,38 @@
+"""What would keep a real alert out: an exercise's Cancel, an unsigned twin, a geocode of somebody else's scheme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from actuation.cap import Accepted, CapSource, Ignored
+from ingest.cap import UnsafeXmlError
+from ingest.cap.xml import parse
+from tests.actuation.cap.signing import SENDER, WEST, alert, signer
+
+Make = Callable[..., CapSource]
+CANCEL = {
+    "identifier": "c-1", "msg_type": "Cancel", "sent": "2026-03-01T12:00:10+03:00",
+    "more": f"<references>{SENDER},a-1,2026-03-01T12:00:00+03:00</references>",
+}  # fmt: skip
+
+
+def accepted(verdict: Any) -> Accepted:
+    assert isinstance(verdict, Accepted), verdict
+    return verdict
+
+
+@pytest.mark.parametrize("status", ["Exercise", "Test", "System"])
+def test_a_cancel_of_an_exercise_that_comes_first_does_not_take_back_a_real_alert(
+    desk: Any, source: Make, status: str
+) -> None:
+    accepted(desk(signer().sign(alert(**CANCEL, status=status)), source()))
+    accepted(desk(signer().sign(alert()), source()))
+
+
+
+
+
+
