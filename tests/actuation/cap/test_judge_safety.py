@@ -32,6 +32,14 @@ def test_a_cancel_of_an_exercise_that_comes_first_does_not_take_back_a_real_aler
     accepted(desk(signer().sign(alert()), source()))
 
 
+def test_an_unsigned_twin_does_not_keep_the_signed_alert_out(desk: Any, source: Make) -> None:
+    twin = accepted(desk(alert(status="Exercise"), source(code="fax", trust="trusted")))
+    real = accepted(desk(signer().sign(alert()), source()))
+    assert real.key == twin.key
+    assert real.event.key != twin.event.key, "the engine takes a key once"
+    assert real.event.trust == "verified"
+    again = desk(signer().sign(alert()), source())
+    assert isinstance(again, Ignored) and again.why == "repeated"
 
 
 
