@@ -42,5 +42,14 @@ def test_an_unsigned_twin_does_not_keep_the_signed_alert_out(desk: Any, source: 
     assert isinstance(again, Ignored) and again.why == "repeated"
 
 
+def test_a_code_of_an_unknown_scheme_beside_a_polygon_of_ours_does_not_refuse_the_alert(
+    desk: Any, source: Make
+) -> None:
+    other = "</area><area><areaDesc>B</areaDesc><geocode><valueName>SAME</valueName><value>1</value></geocode>"
+    found = accepted(desk(signer().sign(alert(area=WEST + other)), source()))
+    assert found.zones == ("sw",)
+    assert "SAME=1" in found.remarks[0]
+    first = other.removeprefix("</area><area><areaDesc>B</areaDesc>") + "</area><area><areaDesc>B</areaDesc>" + WEST
+    assert accepted(desk(signer().sign(alert(identifier="a-2", area=first)), source())).zones == ("sw",)
 
 
