@@ -53,3 +53,7 @@ def test_a_code_of_an_unknown_scheme_beside_a_polygon_of_ours_does_not_refuse_th
     assert accepted(desk(signer().sign(alert(identifier="a-2", area=first)), source())).zones == ("sw",)
 
 
+def test_blanks_before_the_document_hide_no_two_byte_encoding() -> None:
+    text = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
+    with pytest.raises(UnsafeXmlError, match="UTF-16"):
+        parse(b"    " + text.encode("utf-16-le"))
