@@ -9,6 +9,7 @@ a live alert. What a run began is written into the run, so that it is ended even
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -297,7 +298,8 @@ class Program:
 
     def confirms(self, run: Run, event: Event) -> bool:
         """Whether this press confirms the run: a known person, not the one who pressed start, and trusted enough."""
-        return bool(event.by) and event.by not in run.people and RANK[ceiling(event)] >= RANK[run.mode]
+        name = _person(event.by)
+        return bool(name) and name not in map(_person, run.people) and RANK[ceiling(event)] >= RANK[run.mode]
 
     def _value(self, turn: Turn, event: Event) -> None:
         """A message of the city state: remembered where a condition looks at it; thresholds begin, end, or count."""
@@ -787,6 +789,11 @@ def _let_go(run: Run, zones: Sequence[str] | None, reason: str, now: datetime) -
         elif hold.end_action is not None and (not hold.end_on or reason in hold.end_on):
             kept.append(replace(hold, due=now + timedelta(seconds=hold.end_after_s), repeat_at=None))
     return run.but(holds=tuple(kept))
+
+
+def _person(name: str | None) -> str:
+    """One spelling of a name: another case or another space makes no second person."""
+    return " ".join(unicodedata.normalize("NFKC", name or "").casefold().split())
 
 
 def _started_before(run: Run, event: Event) -> bool:

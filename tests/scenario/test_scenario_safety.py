@@ -122,6 +122,12 @@ def test_air_raid_in_russian_and_in_every_case_is_a_missile_alert(run: Run) -> N
         assert ("unlock", "dma-1") in commands(found), event
 
 
+def test_one_person_under_another_spelling_is_no_second_person(run: Run) -> None:
+    run.give(press("start", "missile_alert", "Иванов И.", 0))
+    assert run.give(press("confirm", "missile_alert", " иванов  и.", 5)) == ()
+    assert run.give(press("confirm", "missile_alert", "Петров П.", 6))
+
+
 def test_an_ending_step_whose_condition_does_not_hold_ends_nothing(run: Run) -> None:
     scenario = run.program.scenarios["all_clear"]
     step = scenario.steps[0].model_validate({**scenario.steps[0].model_dump(by_alias=True, exclude_none=True),
