@@ -31,5 +31,23 @@ def test_an_exercise_is_one(text: str) -> None:
 
 
 @pytest.mark.parametrize("trust", [{}, {"trust": "inform", "text_acts": False}])
+def test_the_same_words_after_an_all_clear_are_another_alert(trust: dict[str, object]) -> None:
+    """12:00:30 alert, 12:03 all-clear, 12:06 alert in the same words: all within the minutes of a repost."""
+    store = DraftStore()
+    said = ["Ракетная опасность!", "Ракетная опасность!", "Отбой ракетной опасности", "Ракетная опасность!"]
+    new = []
+    for minutes, text in zip((0, 1, 3, 6), said, strict=True):
+        now = NOW + timedelta(minutes=minutes)
+        for draft in read(text, now, store.known("channel", now), **trust):
+            new.append((text[:5].lower(), store.put(draft)))
+    assert new == [("ракет", True), ("ракет", False), ("отбой", True), ("ракет", True)]
 
 
+def test_a_flood_of_drafts_does_not_keep_the_newest_out() -> None:
+    store = DraftStore()
+    for number in range(250):
+        (draft,) = read(f"Ракетная опасность! {number}", trust="inform", text_acts=False)
+        assert store.put(draft)
+    waiting = store.waiting(NOW)
+    assert len(waiting) == 200
+    assert any(draft.text.endswith("249") for draft in waiting)
