@@ -67,8 +67,10 @@ class Store:
         Memory that cannot be read is no reason to keep a shelter shut: a new state, too.
         """
         fresh = State(owner=owner)
+        if self._path is None:
+            return fresh
         try:
-            if self._path is None or not self._path.exists():
+            if not self._path.exists():
                 return fresh
             state = _state(json.loads(self._path.read_bytes()))
         except OSError:

@@ -142,7 +142,7 @@ def ended(rule: str) -> str:
 def _identifier(source: CapSource, plain: str, rule: Rule, over: bool, sent: datetime, last_end: str) -> str:
     """The same for reposts within SAME_MINUTES, so that they are one alert."""
     window = int(sent.timestamp()) // (SAME_MINUTES * 60)
-    parts = (source.code, rule.code, str(over), re.sub(r"\W+", "", plain), str(window))
+    parts: tuple[str, ...] = (source.code, rule.code, str(over), re.sub(r"\W+", "", plain), str(window))
     if last_end and not over:
         parts += (last_end,)
     return "text-" + sha256("\x1f".join(parts).encode()).hexdigest()[:32]
