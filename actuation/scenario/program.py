@@ -44,6 +44,8 @@ QUIET_STEP = 0.1
 FORGET = timedelta(hours=2)
 """A run is remembered so long after its end, twice the age at which events stop acting; an alert until it expired."""
 FORGET_ALERT = timedelta(days=7)
+MOST_UNVERIFIED = 50
+"""Alerts without trust of one scenario that are followed at a time and within FORGET: a flood of them is no news."""
 DUTY = "duty"
 CLOCK_BACK = timedelta(seconds=30)
 """The engine's time never runs back by less; by more the clock was wrong and is right now: timers move with it."""
@@ -203,7 +205,7 @@ class Program:
     def _refer(self, turn: Turn, event: Event, key: str, refers: Sequence[str]) -> set[str]:
         """Update and Cancel: the runs of the alerts referred to are moved or ended; their scenarios' codes."""
         can = ceiling(event)
-        for each in refers:
+        for each in refers if can != "shadow" else ():  # what nobody vouches for keeps nothing out
             before = turn.replaced.get(each)
             if before is None or (RANK[before.mode], before.by_sent) < (RANK[can], event.at):
                 turn.write("replaced")[each] = Replaced(event.at, can, turn.now + FORGET_ALERT)
@@ -377,7 +379,7 @@ class Program:
         ):
             return
         informs = event.trust == "none" and event.kind == "alert"
-        if informs and scenario.untrusted == "ignore":
+        if informs and (scenario.untrusted == "ignore" or self._is_flooded(turn, scenario.scenario)):
             return
         run = Run(
             run_id, scenario.scenario, self._versions[scenario.scenario], name, mode, "waiting", event.kind, event.key,
@@ -397,6 +399,11 @@ class Program:
             acting.notice(run, acting.cause_of(run, "confirm"), DUTY, "confirm", "critical", within_s=within)
         )
         turn.put(run)
+
+    def _is_flooded(self, turn: Turn, scenario: str) -> bool:
+        """Whether so many alerts that nobody vouches for were told of lately that another would only cost time."""
+        known = (*turn.runs.values(), *turn.past.values())
+        return sum(one.mode == "shadow" and one.scenario == scenario for one in known) >= MOST_UNVERIFIED
 
     def _open(self, turn: Turn, scenario: str, subject: str, mode: Mode) -> Run | None:
         """The run that has this subject now, in this mode or in a higher one."""
@@ -730,8 +737,8 @@ class Program:
     def _past(self, run: Run, now: datetime) -> Past:
         scenario = self.scenarios.get(run.scenario)
         cool = scenario.timers.cooldown_s if scenario else None
-        forget = now + (FORGET_ALERT if run.event_kind == "alert" else FORGET)
-        if run.expires_at is not None:
+        forget = now + (FORGET_ALERT if run.event_kind == "alert" and run.mode != "shadow" else FORGET)
+        if run.expires_at is not None and run.mode != "shadow":
             forget = max(forget, run.expires_at)
         cool_until = now + timedelta(seconds=cool) if cool else None
         if cool_until is not None:

@@ -139,3 +139,16 @@ def test_an_ending_step_whose_condition_does_not_hold_ends_nothing(run: Run) -> 
     mine.give(clear("x", 60, "Отбой"))
     assert "missile_alert" in live(mine)
     assert at(60)
+
+
+def test_a_flood_that_nobody_vouches_for_neither_fills_the_memory_nor_stops_the_real_alert(run: Run) -> None:
+    """A thousand a minute, each ended by its own expiry or held for hours, with references made up."""
+    for number in range(600):
+        made_up = " ".join(reference(f"r{number}-{each}", -1) for each in range(20))
+        short = alert(f"s{number}", number * 0.06, trust="none", lasts_s=0.5, kind="Update", refers=made_up)
+        run.give(short)
+        run.give(alert(f"l{number}", number * 0.06, trust="none", lasts_s=None))
+    state = run.state
+    assert len(state.runs) + len(state.past) < 300
+    assert state.replaced == {}
+    assert ("unlock", "dma-1") in commands(run.give(alert("real", 40)))
