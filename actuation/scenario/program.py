@@ -808,8 +808,10 @@ def _let_go(run: Run, zones: Sequence[str] | None, reason: str, now: datetime) -
 
 
 def _person(name: str | None) -> str:
-    """One spelling of a name: another case or another space makes no second person."""
-    return " ".join(unicodedata.normalize("NFKC", name or "").casefold().split())
+    """One spelling: another case or space makes no second person; of `name <mail>` the mail, which nobody chooses."""
+    said = " ".join(unicodedata.normalize("NFKC", name or "").casefold().split())
+    before, _, mail = said.partition("<")
+    return mail.rstrip(">").strip() or before.strip()
 
 
 def _longest(scenario: Scenario) -> timedelta:

@@ -50,7 +50,7 @@ class DraftStore:
             self._store.close()
 
     def put(self, draft: Draft) -> bool:
-        """False when it is there already. Where MOST_WAITING wait, the oldest lapses: the newest may be the real one."""
+        """False when it is there already. Where MOST_WAITING wait, the oldest lapses: the newest may be real."""
         state: State = "acted" if draft.acts else "waiting"
         with self._lock, self._store:
             self._forget(draft.created_at)

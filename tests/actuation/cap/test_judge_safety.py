@@ -39,7 +39,8 @@ def test_an_unsigned_twin_does_not_keep_the_signed_alert_out(desk: Any, source: 
     assert real.event.key != twin.event.key, "the engine takes a key once"
     assert real.event.trust == "verified"
     again = desk(signer().sign(alert()), source())
-    assert isinstance(again, Ignored) and again.why == "repeated"
+    assert isinstance(again, Ignored)
+    assert again.why == "repeated"
 
 
 def test_a_code_of_an_unknown_scheme_beside_a_polygon_of_ours_does_not_refuse_the_alert(
