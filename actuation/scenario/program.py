@@ -403,8 +403,8 @@ class Program:
 
     def _is_flooded(self, turn: Turn, scenario: str) -> bool:
         """Whether so many alerts that nobody vouches for were told of lately that another would only cost time."""
-        known = (*turn.runs.values(), *turn.past.values())
-        return sum(one.mode == "shadow" and one.scenario == scenario for one in known) >= MOST_UNVERIFIED
+        known = [one for one in (*turn.runs.values(), *turn.past.values()) if one.scenario == scenario]
+        return len([one for one in known if one.mode == "shadow"]) >= MOST_UNVERIFIED
 
     def _open(self, turn: Turn, scenario: str, subject: str, mode: Mode) -> Run | None:
         """The run that has this subject now, in this mode or in a higher one."""
