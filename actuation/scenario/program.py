@@ -47,6 +47,8 @@ FORGET = timedelta(hours=2)
 FORGET_ALERT = timedelta(days=7)
 MOST_UNVERIFIED = 50
 """Alerts without trust of one scenario that are followed at a time and within FORGET: a flood of them is no news."""
+BY_TIME = ("expired", "max_hold")
+"""Ends that nobody said: no all-clear."""
 CLOCK_BACK = timedelta(seconds=30)
 """The engine's time never runs back by less; by more the clock was wrong and is right now: timers move with it."""
 
@@ -611,6 +613,8 @@ class Program:
             name = name_of(index, step)
             cause = acting.cause_of(run, f"{name}_end")
             if isinstance(step, CapStep) and name in dict(run.published):
+                if run.ended_why in BY_TIME:
+                    continue  # whoever has our alert has its end as well; a Cancel would say that the danger is over
                 acting.publish(turn, run, step, name, cause, "Cancel")
             elif isinstance(step, IncidentStep) and name in run.incidents:
                 turn.effects.append(acting.incident(run, cause, step, turn.now, "closed"))

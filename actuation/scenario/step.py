@@ -101,7 +101,8 @@ class NotifyStep(_EndingStep):
 
 
 class CapStep(_Step):
-    """A CAP alert of ours onward: the alert that came, or one of these words. The end of the run cancels it."""
+    """A CAP alert of ours onward: the alert that came, or one of these words. The end of the run cancels it,
+    unless it is an end by time: nobody said then that the danger is over."""
 
     do: Literal["publish_cap"]
     pass_on: bool = Field(default=False, description="The alert that came, where one came; otherwise these words")

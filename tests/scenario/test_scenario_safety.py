@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from actuation.scenario.effect import PublishCap
 from actuation.scenario.event import Event
 from tests.scenario.conftest import Run, alert, commands, press, reference
 
@@ -159,3 +160,16 @@ def test_a_flood_that_nobody_vouches_for_neither_fills_the_memory_nor_stops_the_
     assert len(state.runs) + len(state.past) < 300
     assert state.replaced == {}
     assert ("unlock", "dma-1") in commands(run.give(alert("real", 40)))
+
+
+def test_an_end_by_time_tells_nobody_onward_that_the_alert_is_cancelled(run: Run) -> None:
+    """A Cancel is an all-clear to whoever receives it; our timer, or the sender's, is none."""
+    run.give(alert(lasts_s=None))
+    waited = run.wait(10_900)
+    assert [one for one in run.state.runs.values() if one.phase == "active"] == []
+    assert [one.alert["msgType"] for one in waited if isinstance(one, PublishCap)] == []
+    run.give(alert("a2", 11_000, lasts_s=600))
+    assert [one.alert["msgType"] for one in run.wait(12_000) if isinstance(one, PublishCap)] == []
+    run.give(alert("a3", 13_000))
+    over = run.give(alert("c3", 13_060, kind="Cancel", refers=reference("a3", 13_000)))
+    assert [one.alert["msgType"] for one in over if isinstance(one, PublishCap)] == ["Cancel"]
