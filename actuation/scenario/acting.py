@@ -236,7 +236,7 @@ def _end_of(step: CommandStep | ShowStep) -> tuple[str | None, str | None, float
 
 
 def _held_anew(hold: Hold) -> Hold:
-    return replace(hold, n=hold.n + 1, due=None)
+    return replace(hold, n=hold.n + 1, due=None, kept_until=None)
 
 
 def _again(step: CommandStep | ShowStep, now: datetime) -> datetime | None:

@@ -715,15 +715,16 @@ class Program:
 
     def _stay_open(self, turn: Turn, run: Run, hold: Hold, holder: Run) -> Hold:
         """A door that would be locked now stays unlocked, whatever its policy, until the other run must end."""
-        first = run.settled_at is None or (hold.due is not None and hold.due > run.settled_at)
-        if not first or hold.end_action != "lock" or holder.ends_at is None:
+        if hold.end_action != "lock" or holder.ends_at is None:
+            return hold
+        ends = holder.ends_at + timedelta(seconds=hold.end_after_s)
+        if hold.kept_until is not None and hold.kept_until >= ends:
             return hold
         cause = acting.cause_of(run, hold.step)
         names = (hold.zone_id or "", hold.device_id or "", f"n{hold.n + 1}")
         target = Target(hold.zone_id, hold.device_id, hold.kinds)
-        ends = holder.ends_at + timedelta(seconds=hold.end_after_s)
         turn.effects.append(CommandDevices(effect_id(cause, *names), cause, run.mode, target, "unlock", ends))
-        return replace(hold, n=hold.n + 1)
+        return replace(hold, n=hold.n + 1, kept_until=ends)
 
     def _overlap(self, hold: Hold, other: Hold) -> bool:
         """Whether the two are about a device in common."""

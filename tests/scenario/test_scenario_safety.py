@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from actuation.scenario.effect import PublishCap
+from actuation.scenario.effect import CommandDevices, Effect, PublishCap
 from actuation.scenario.event import Event
-from tests.scenario.conftest import Run, alert, commands, press, reference
+from tests.scenario.conftest import Run, alert, at, commands, press, reference
 
 
 def part(whole: Event, number: int, of: int, zones: tuple[str, ...]) -> Event:
@@ -173,3 +175,37 @@ def test_an_end_by_time_tells_nobody_onward_that_the_alert_is_cancelled(run: Run
     run.give(alert("a3", 13_000))
     over = run.give(alert("c3", 13_060, kind="Cancel", refers=reference("a3", 13_000)))
     assert [one.alert["msgType"] for one in over if isinstance(one, PublishCap)] == ["Cancel"]
+
+
+def guarded(run: Run) -> Run:
+    """The drone alert guards doors and opens none of its own."""
+    uav = run.program.scenarios["uav_alert"]
+    guard = uav.model_copy(update={"steps": tuple(one for one in uav.steps if one.do != "command")})
+    others = [one for one in run.program.scenarios.values() if one.scenario != "uav_alert"]
+    return Run(type(run.program).of([*others, guard], run.program.town))
+
+
+def unlocked_until(effects: Sequence[Effect]) -> list[datetime]:
+    return [one.expires_at for one in effects if isinstance(one, CommandDevices) and one.action == "unlock"]
+
+
+def test_a_guarded_door_stays_unlocked_when_the_guard_lasts_longer_than_it_said(run: Run) -> None:
+    mine = guarded(run)
+    mine.give(alert("a1"))
+    mine.give(alert("u1", 10, event="Угроза атаки БПЛА", lasts_s=1_800))
+    mine.give(alert("c1", 60, kind="Cancel", refers=reference("a1")))
+    assert unlocked_until(mine.wait(700)) == [at(10 + 1_800 + 600)]
+    longer = alert("u2", 900, kind="Update", refers=reference("u1", 10), event="Угроза атаки БПЛА", lasts_s=5_000)
+    assert unlocked_until(mine.give(longer)) == [at(900 + 5_000 + 600)]
+    assert mine.give(longer, 901) == ()
+
+
+def test_a_guarded_door_stays_unlocked_for_the_next_guard(run: Run) -> None:
+    mine = guarded(run)
+    mine.give(alert("a1"))
+    for number, lasts_s in enumerate((1_800, 7_200)):
+        mine.give(alert(f"u{number}", 10 + number, event="Угроза атаки БПЛА", lasts_s=lasts_s))
+    mine.give(alert("c1", 60, kind="Cancel", refers=reference("a1")))
+    until = unlocked_until(mine.wait(2_500))
+    assert max(until) == at(11 + 7_200 + 600)
+    assert commands(mine.wait(7_300), "lock") == [("lock", "dma-1")]
