@@ -25,7 +25,7 @@ from ingest.contracts import CONTRACTS
 from ingest.decode import Decoder
 from ingest.derive.arrow import landing_schema
 
-NAMES = ["growth", "incremental", "ingest", "load", "peers", "queries", "readers", "year"]
+NAMES = ["growth", "incremental", "ingest", "load", "peers", "queries", "readers", "water", "year"]
 
 
 def test_every_script_is_found_runs_and_says_what_it_measures() -> None:
