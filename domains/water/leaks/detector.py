@@ -44,8 +44,8 @@ class Rules:
     jump_wait: tuple[int, ...] = (4, 8, 14, 24)
     confidence: float = 0.7
     steady_looks: int = 2
-    given_up: float = 0.3
-    surely: float = 0.9
+    correction_cost: float = 30.0
+    calm_hours: int = 48
     same_place_cost: float = 8.0
     new_leak_nats: float = 12.0
     least_flow_m3_h: float = 0.4
@@ -556,7 +556,12 @@ class Detector:
         return True
 
     def _without_strays(self, shot: Snapshot, along: list[int], slack: list[float], number: int) -> Fit:
-        """The fit of one more leak without the sensors that contradict it; these are counted as astray."""
+        """The fit of one more leak without the sensors that contradict it; these are counted as astray.
+
+        Only in calm times: beside leaks that are not placed yet, it is the book that is wrong and not a sensor.
+        """
+        if along or number - max(self._event_at.values()) < self.rules.calm_hours:
+            return fit_one_more(shot, along, slack)
         out: list[int] = []
         while True:
             fit = fit_one_more(without(shot, out), along, slack)
@@ -661,8 +666,8 @@ class Detector:
         """Tells a told leak at another place when the evidence moved far away and no second leak explains that."""
         choice = best_dig(leak.weight, self.distance, REACH_M)
         if (
-            leak.weight[self.distance[leak.told_pipe] <= REACH_M].sum() > self.rules.given_up
-            or choice.sure < self.rules.surely
+            self.distance[choice.pipe, leak.told_pipe] <= REACH_M
+            or (fit.cost[leak.pipe] - fit.cost[fit.best]) / max(1.0, fit.chi2) < self.rules.correction_cost
             or leak.steady < self.rules.steady_looks
             or leak.flow_m3_h < self._least_flow(leak)
         ):
