@@ -58,7 +58,7 @@ class Watch:
         if len(rows) > 2:
             highest = np.where(np.isfinite(rows), rows, -np.inf).max(axis=0)
             lowest = np.where(np.isfinite(rows), rows, np.inf).min(axis=0)
-            still = (highest == lowest) & (highest != 0)
+            still = np.asarray((highest == lowest) & (highest != 0))
         self._hours += 1
         usual = self._quiet > LIVELY_SHARE * max(self._hours, 24)
         self._flat = np.where(still & ~usual, self._flat + 1, 0)
