@@ -63,7 +63,7 @@ class Watch:
         usual = self._quiet > LIVELY_SHARE * max(self._hours, 24)
         self._flat = np.where(still & ~usual, self._flat + 1, 0)
         self._quiet = self._quiet + (still & (self._flat < FLAT_HOURS))
-        silent: Floats = ~np.isfinite(rows).any(axis=0) if len(rows) else np.ones(width, dtype=bool)
+        silent = np.asarray(~np.isfinite(rows).any(axis=0)) if len(rows) else np.ones(width, dtype=bool)
         for column in range(width):
             self._tell(column, "frozen", bool(self._flat[column] >= FLAT_HOURS), when)
             self._count_silence(column, bool(silent[column]), when)
