@@ -83,15 +83,6 @@ def calibrate(plant: Plant, hours: list[Hour]) -> Calibration:
     return Calibration(hour_spread, day_spread, len(hours), chosen, before, after)
 
 
-def _high(table: Floats) -> Floats:
-    """(columns,) what one value of a hundred exceeds: a pump that starts within an hour makes tails."""
-    told = np.zeros(table.shape[1])
-    some = np.isfinite(table).any(axis=0)
-    if some.any():
-        told[some] = np.nanquantile(table[:, some], 0.99, axis=0)
-    return told
-
-
 def _rms(table: Floats) -> float:
     told = table[np.isfinite(table)]
     return float(np.sqrt((told**2).mean())) if len(told) else 0.0
@@ -232,7 +223,6 @@ def _best(
 def _spreads(plant: Plant, hours: list[Hour]) -> tuple[Floats, Floats]:
     """Robust spread of the residuals of an hour, and of their means over a day (what does not average out)."""
     pressures, flows, zones = plant.sizes
-    seen = pressures + flows
     nothing = np.zeros(len(plant.network.nodes))
     left, state = [], None
     for hour in hours:
@@ -241,10 +231,7 @@ def _spreads(plant: Plant, hours: list[Hour]) -> tuple[Floats, Floats]:
         left.append(moment.residual)
     table = np.array(left)
     least = np.array([LEAST_PRESSURE_M] * pressures + [LEAST_FLOW_M3_H] * flows + [LEAST_FLOW_M3_H] * zones)
-    off = np.abs(table - median(table))
-    hour_spread = 1.4826 * median(off)
-    hour_spread[seen:] = np.maximum(hour_spread[seen:], _high(off[:, seen:]) / 2.58)
-    hour_spread = np.maximum(hour_spread, least)
+    hour_spread = np.maximum(1.4826 * median(np.abs(table - median(table))), least)
     days = np.array([mean(table[start : start + 24]) for start in range(0, len(table) - 23, 24)])
     day_spread = np.maximum(1.4826 * median(np.abs(days.reshape(-1, len(least)))), least / 2)
     return np.where(np.isfinite(hour_spread), hour_spread, np.inf), np.where(

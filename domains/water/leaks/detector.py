@@ -167,7 +167,9 @@ class Detector:
         if len(rows) >= LEAST_STEPS:
             enough = np.isfinite(rows).sum(axis=0) >= LEAST_STEPS
             values[enough] = mean(rows[:, enough])
-        values[self.watch.hour(rows, self.time(number + 1))] = np.nan
+        still = self.watch.hour(rows, self.time(number + 1))
+        still[self.channels.slices["pressure"].stop :] = False  # a tank may stand still, and so may a rate
+        values[still] = np.nan
         levels = rows[-1, self.channels.slices["level"]] if len(rows) else np.full(len(self.channels.level), np.nan)
         fall = np.full(len(self.network.tanks), np.nan)
         for tank, column in enumerate(self.plant.tank_columns):
@@ -343,14 +345,12 @@ class Detector:
         waits = self.rules.jump_wait
         if jump.looked >= len(waits):
             self._jumps.remove(jump)
-            if jump.leak is not None and jump.leak.stage is Stage.TENTATIVE:
-                jump.leak.growing = True  # not placed yet: looked at with the others from now on
             return
         later = [
             other for other in self._jumps if other is not jump and other.hour > jump.hour and other.zone == jump.zone
         ]
         if later and jump.looked:
-            jump.looked = len(waits)
+            self._jumps.remove(jump)
             return
         if number - jump.hour + 1 < waits[jump.looked] and not later:
             return

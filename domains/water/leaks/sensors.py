@@ -65,7 +65,8 @@ class Watch:
         self._quiet = self._quiet + (still & (self._flat < FLAT_HOURS))
         silent = np.asarray(~np.isfinite(rows).any(axis=0)) if len(rows) else np.ones(width, dtype=bool)
         for column in range(width):
-            self._tell(column, "frozen", bool(self._flat[column] >= FLAT_HOURS), when)
+            pressure = column < self.channels.slices["pressure"].stop
+            self._tell(column, "frozen", bool(pressure and self._flat[column] >= FLAT_HOURS), when)
             self._count_silence(column, bool(silent[column]), when)
         return still & ~usual
 
