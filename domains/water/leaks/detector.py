@@ -293,7 +293,7 @@ class Detector:
             if not zone.balanced or number - self._event_at[zone.number] < 8:
                 continue
             z = zone.number
-            spread = self.calibration.hour_spread[pressures + links + z]
+            spread = self.calibration.tail_spread[pressures + links + z]
             after = self._means(z, number - 2, number)
             before = self._means(z, number - 6, number - 3)
             if after is None or before is None:
