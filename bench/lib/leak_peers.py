@@ -107,7 +107,7 @@ def _cusum(
     scada: Scada, names: tuple[str, ...], series: Floats, delta: float, threshold: float, est_days: float,
     stride: int = 1,
 ) -> list[Told]:  # fmt: skip
-    """First time that the upward CUSUM of each trajectory passes `threshold` spreads; mean and spread from its start."""
+    """First time that each trajectory's upward CUSUM passes `threshold` spreads; mean and spread from its start."""
     told = []
     for name, values in zip(names, series, strict=True):
         some = np.flatnonzero(values)
