@@ -536,4 +536,4 @@ def test_cli_says_no(story: Story, monkeypatch: pytest.MonkeyPatch, arguments: l
 def test_pages_are_exposed(story: Story) -> None:
     manifest = json.loads((story.lake.settings.home / "target" / "manifest.json").read_text())
     names = {node["name"] for node in manifest["exposures"].values()}
-    assert names == {"home", "kpi", "digital_twin", "water_loss", "cleaning", "data"}
+    assert names == {"home", "kpi", "digital_twin", "water_loss", "cleaning", "crossing", "data"}
