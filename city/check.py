@@ -13,6 +13,7 @@ from city.gtfs import FOLDER, has_timetable, read_gtfs
 from city.layers import LAYERS, Layer
 from city.problem import CityError, Problem, shown
 from city.profile import City, read_profile
+from city.water import WATER_FILE, load_water
 
 OVERLAP_SHARE = 1e-4
 """Two zones may share so much of the smaller one: rounding of a common border."""
@@ -36,6 +37,7 @@ def check_city(path: Path) -> list[Problem]:
         problems += _places(city, LAYERS[name], found)
         problems += _names(LAYERS[name], found, layers)
     problems += _zones(layers.get("zones", []))
+    problems += _water(city, layers.get("zones", []))
     problems += _timetable(city, layers.get("stops", []))
     return problems
 
@@ -94,6 +96,18 @@ def _names(layer: Layer, found: list[Feature], layers: dict[str, list[Feature]])
             if value is not None and value not in known[other]:
                 remedy = f"not in {other}.geojson: put it there, or correct this"
                 yield Problem(file, f"{where}.{name}", shown(value), remedy)
+
+
+def _water(city: City, zones: list[Feature]) -> Iterator[Problem]:
+    """water.toml by its model; its zones are those of the map."""
+    try:
+        told = load_water(city).zones
+    except CityError as error:
+        yield from error.problems
+        return
+    known = {zone.properties.zone_id for zone in zones}
+    for zone_id in sorted(told.keys() - known):
+        yield Problem(WATER_FILE, f"zones.{zone_id}", zone_id, "no such zone in zones.geojson: draw it, or remove it")
 
 
 def _zones(zones: list[Feature]) -> Iterator[Problem]:

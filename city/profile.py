@@ -78,6 +78,23 @@ class WaterNorms(_Model):
     night_until: LocalTime = Field(default="05:00", description="… to here")
     use_l_person_day: float = Field(default=145, gt=0, le=2_000, description="Litres a resident uses a day")
     pressure_min_m: float = Field(default=20, ge=0, le=200, description="Least head at an inlet, metres of water")
+    tariff_rub_m3: float = Field(default=35, ge=0, le=10_000, description="What a cubic metre costs, roubles")
+    inlet_accuracy: Share = Field(default=0.02, description="95 % limit of an inlet meter's error, share of its volume")
+    house_accuracy: Share = Field(default=0.03, description="The same of a house's meter")
+    flat_accuracy: Share = Field(default=0.05, description="The same of a flat's meter")
+    estimate_accuracy: Share = Field(default=0.5, description="The same of an estimated meter-day")
+    assumption_accuracy: Share = Field(default=0.5, description="The same of a share that is assumed, not measured")
+    unbilled_share: Share = Field(
+        default=0.005, description="Authorised and not billed (flushing, fires), of the inflow"
+    )
+    unauthorised_share: Share = Field(default=0.0025, description="Taken without a right, of the inflow")
+    under_registration_share: Share = Field(default=0.02, description="What customers' meters miss, of the true flow")
+    common_use_share: Share = Field(default=0.03, description="What a house uses outside its flats, of their use")
+    night_use_l_person_h: float = Field(default=0.6, ge=0, le=50, description="Legitimate use at night, litres")
+    night_day_factor_h: float = Field(default=24, ge=0, le=30, description="Hours of night flow that a day loses")
+    repair_h: float = Field(default=24, gt=0, le=8_760, description="A leak must be repaired within, hours")
+    repair_small_h: float = Field(default=120, gt=0, le=8_760, description="A small leak must be, hours")
+    small_leak_m3_h: float = Field(default=1.0, ge=0, le=1_000, description="A leak below is small, m3/h")
 
 
 class WasteNorms(_Model):

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from simulator.life.meter_faults import MeterFault
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Feed = Literal[
     "vehicle_position", "trip_update", "meter_reading", "scada_reading", "camera_event", "complaint", "alert",
@@ -41,4 +43,10 @@ class Options(BaseSettings):
     alert_signed: bool = Field(default=True, description="CAP alerts bear the demo certificate's signature")
     critical_alert_s: float | None = Field(default=20, ge=0, description="A critical alert so long after the start")
     leak_zone: str | None = Field(default="dma-2", description="Area where a main bursts the night before the start")
+    illegal_houses: int = Field(
+        default=2, ge=0, le=100, description="Blocks where water is taken past the flats' meters"
+    )
+    dead_meters: int = Field(default=3, ge=0, le=1_000, description="Flats whose meter stands still")
+    meter_faults: tuple[MeterFault, ...] = Field(default=(), description="Kinds of wrong meters (checks of meter_flag)")
+    meters_faulty: int = Field(default=3, ge=1, le=1_000, description="Meters of each of these kinds")
     leak_m3_h: float = Field(default=3.5, ge=0, le=1_000, description="How much it loses, m3/h")

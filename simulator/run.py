@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from city.gtfs import day_start, has_timetable, read_gtfs
 from city.profile import City, load_city
@@ -19,6 +20,7 @@ from simulator.life.alerts import Alerts
 from simulator.life.cameras import Cameras
 from simulator.life.complaints import Complaints
 from simulator.life.fleet import Fleet
+from simulator.life.meter_faults import MeterFaults
 from simulator.life.scada import Scada
 from simulator.life.source import Source, rfc3339
 from simulator.life.water import Water
@@ -150,6 +152,24 @@ class Simulator:
             return None
         return Fleet(self._city, read_gtfs(self._city.folder), self._options.seed, self._options.backfill_fix_s)
 
+    def _make_water(self) -> Water:
+        """The meters, with what is wrong with them in the ground truth."""
+        options, truth = self._options, self._truth
+        wrong: dict[str, Any] = {"illegal_houses": options.illegal_houses, "dead_meters": options.dead_meters}
+        if options.meter_faults:
+            flats = Water(self._city, options.seed).flat_meters
+
+            def note(kind: str, meter_id: str, event_time: str) -> None:
+                truth.note("meter_fault", kind=kind, meter_id=meter_id, event_time=event_time)
+
+            wrong["faults"] = MeterFaults(options.seed, options.meter_faults, options.meters_faulty, flats, note)
+        water = Water(self._city, options.seed, started_s=self._started_s, **wrong)
+        for house_id in sorted(water.illegal):
+            truth.note("illegal_connection", house_id=house_id)
+        for meter_id in sorted(water.dead):
+            truth.note("dead_meter", meter_id=meter_id)
+        return water
+
     def _make_world(self) -> World:
         options = self._options
         after = options.critical_alert_s
@@ -173,7 +193,7 @@ class Simulator:
         if self._fleet is not None:
             yield self._fleet
         yield Cameras(self._city, seed)
-        self._water = Water(self._city, seed)
+        self._water = self._make_water()
         yield self._water
         self._scada = Scada(
             self._city,

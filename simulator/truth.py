@@ -6,6 +6,8 @@ what = sent       messages given to the broker: feed, topic, fault (None, duplic
        served     what an HTTP feed answered: feed, path, keys
        command    what a device did with a command: device_id, command_id, attempt, did
        zone       an hour of an area's water: zone_id, from, until, used_m3, lost_m3
+       illegal_connection, dead_meter   what house balances should show: house_id; meter_id
+       meter_fault   a wrong reading that was made on demand: kind, meter_id, event_time (true)
 A key is the contract's key in its order; `at` is when it happened.
 """
 

@@ -10,6 +10,7 @@ import duckdb
 
 from city.profile import load_city
 from city.settings import Settings
+from city.water import balance_facts
 from warehouse.catalog import catalog_uri, reader_uri
 
 EXTENSIONS = ("ducklake", "postgres_scanner")
@@ -96,12 +97,14 @@ def _open_sandbox(settings: Settings, at: datetime | None) -> duckdb.DuckDBPyCon
 def dbt_env(settings: Settings) -> dict[str, str]:
     """Environment that dbt/profiles.yml reads."""
     _install(())
+    city = load_city(settings)
     return {
         "GORODOK_LAKE_ATTACH": attach_uri(settings),
         "GORODOK_LAKE_DATA": data_path(settings),
         "GORODOK_PSEUDONYM_KEY": settings.pseudonym_key.get_secret_value(),
         "GORODOK_CITY": settings.city,
-        "GORODOK_TZ": os.environ.get("GORODOK_TZ") or load_city(settings).time_zone,
+        "GORODOK_TZ": os.environ.get("GORODOK_TZ") or city.time_zone,
+        "GORODOK_WATER": balance_facts(city),
         "GORODOK_TMP": str(settings.home / "tmp"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",

@@ -46,7 +46,7 @@ def meter_batches(city: str, messages: int, each: int = 100) -> Iterator[Message
                 "event_time": (start + timedelta(seconds=number // 20)).isoformat(),
                 "medium": "cold_water",
                 "scope": "flat",
-                "volume_m3": round(100 + number * 0.01 + meter, 3),
+                "volume_m3": round(100 + number // 20 * 0.001 + meter, 3),  # 3.6 m3/h at one a second
                 "zone_id": "dma-1",
                 "house_id": f"house-{meter}",
             }

@@ -19,7 +19,14 @@ PATH = Path(__file__).with_name("methodology_2018_2021.yaml")
 Basis = Literal["read", "inferred"]
 
 Evidence = Literal[
-    "complaint", "complaint_with_deadline", "camera_event", "electricity_meter", "meter_reading", "vehicle_position"
+    "complaint",
+    "complaint_with_deadline",
+    "camera_event",
+    "electricity_meter",
+    "leak_with_order",
+    "meter_reading",
+    "vehicle_position",
+    "work_order",
 ]
 """What a feed can show; mart_iq_indicator tells each of them from rows of the last 30 days."""
 

@@ -25,9 +25,9 @@ class Incident(Contract):
     incident_id: Identifier = Field(description="Same for one trouble, so that raising it twice opens it once")
     event_time: UtcTime = Field(description="When this change happened")
     status: Literal["open", "closed"] = Field(description="open until the cause is gone")
-    kind: Literal["feed_silent", "command_unanswered", "run_failed", "check_failed", "camera", "alert", "other"] = (
-        Field(description="What sort of trouble")
-    )
+    kind: Literal[
+        "feed_silent", "command_unanswered", "run_failed", "check_failed", "camera", "alert", "water_leak", "other"
+    ] = Field(description="What sort of trouble")
     severity: Literal["critical", "major", "minor"] = Field(description="How soon a person must look")
     subject: Identifier = Field(description="Feed, device, site or run that it is about")
     title: Annotated[str, Field(max_length=512)] = Field(description="One line, for a person")

@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from city.settings import Settings
 from ingest.gateway.receiver import Receiver
@@ -27,6 +27,8 @@ class Gateway:
         self.intake = Intake(settings, writer=settings.gateway_id, listeners=listeners)
         self.receiver = Receiver(settings, self.intake)
         self._status = StatusServer(settings, self.intake, self.receiver)
+        self.before_close: Callable[[], None] | None = None
+        """Called when nothing comes in any more, before the last flush: a listener hands over what it still has."""
 
     def run(self) -> None:
         """Works until `stop`; then flushes, seals and leaves. Raises OSError when the status port is taken."""
@@ -45,6 +47,9 @@ class Gateway:
             self._stop.set()
             sealer.join()
             self.receiver.stop()
+            self.intake.flush()
+            if self.before_close is not None:
+                self.before_close()
             self.intake.close()
             self._status.stop()
 

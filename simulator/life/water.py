@@ -20,6 +20,7 @@ from city.geometry import Feature, features
 from city.gtfs import day_start
 from city.profile import City
 from simulator import chance
+from simulator.life.meter_faults import PIVOT_DAYS, MeterFaults
 from simulator.life.source import Reading
 
 Floats = NDArray[np.float64]
@@ -30,6 +31,8 @@ COMMON_SHARE = 0.03
 """What a block of flats uses outside its flats: cleaning, heating."""
 DRIPPING_SHARE = 0.04
 """Flats where a tap or a cistern runs all day and night."""
+ILLEGAL_SHARE = 0.25
+"""What a house with an illegal connection takes past its flats' meters, as a share of their use."""
 KWH_PERSON_DAY = 2.4
 PUBLIC_M3_DAY = {"hospital": 14.0, "industry": 22.0, "school": 6.0, "kindergarten": 5.0, "boiler": 9.0, "sports": 5.0}
 PUBLIC_OTHER_M3_DAY = 1.2
@@ -67,8 +70,19 @@ class Water:
 
     feed = "meter_reading"
 
-    def __init__(self, city: City, seed: int) -> None:
+    def __init__(
+        self,
+        city: City,
+        seed: int,
+        *,
+        illegal_houses: int = 0,
+        dead_meters: int = 0,
+        faults: MeterFaults | None = None,
+        started_s: float = 0.0,
+    ) -> None:
+        """faults: made for `flat_meters` of this city; started_s: what lasting faults turn around."""
         self._zone = city.timezone
+        self._faults = faults
         self._seed = seed
         self._pattern, junctions = demand_pattern()
         self._use_m3_day = city.norms.water.use_l_person_day / 1_000
@@ -88,7 +102,21 @@ class Water:
             )
             for zone_id in self.zones
         }
+        self.illegal = self._draw("illegal", [self.meters[row].house_id for row in self._children], illegal_houses)
+        self.dead = self._draw("dead", self.flat_meters, dead_meters)
+        self._dead_rows = np.array([meter.meter_id in self.dead for meter in self.meters])
+        if faults is not None:
+            number = (datetime.fromtimestamp(started_s, self._zone).date() - EPOCH).days + PIVOT_DAYS
+            pivots = self._start + self._mean * number
+            faults.pivots = dict(zip((meter.meter_id for meter in self.meters), pivots.tolist(), strict=True))
         self._day = functools.lru_cache(maxsize=6)(self._counters)
+
+    @property
+    def flat_meters(self) -> list[str]:
+        return [meter.meter_id for meter in self.meters if meter.scope == "flat"]
+
+    def _draw(self, what: str, names: list[str], count: int) -> set[str]:
+        return set(sorted(names, key=lambda name: chance.share(self._seed, what, name))[:count])
 
     def _build(self, houses: list[Feature], junctions: list[str]) -> tuple[list[Meter], dict[int, list[int]]]:
         """Meters, and for each block's meter the flats' meters behind it."""
@@ -134,9 +162,8 @@ class Water:
         np.cumsum(spread, axis=1, out=marks[:, 1:])
         counters = today[:, None] + (tomorrow - today)[:, None] * marks
         for house, flats in self._children.items():
-            counters[house] = self._start[house] + (1 + COMMON_SHARE) * (
-                counters[flats].sum(axis=0) - self._start[flats].sum()
-            )
+            past = 1 + COMMON_SHARE + (ILLEGAL_SHARE if self.meters[house].house_id in self.illegal else 0)
+            counters[house] = self._start[house] + past * (counters[flats].sum(axis=0) - self._start[flats].sum())
         return counters
 
     def _midnight(self, number: int) -> Floats:
@@ -177,7 +204,8 @@ class Water:
 
     def _read(self, rows: NDArray[np.int_], hour: float) -> Iterator[Reading]:
         moments = hour + self._offset_s[rows].astype(float)
-        shown = np.floor(self.counters(rows, moments) * 1_000) / 1_000
+        true = np.where(self._dead_rows[rows], self._start[rows], self.counters(rows, moments))
+        shown = np.floor(true * 1_000) / 1_000
         for row, at, value in zip(rows.tolist(), moments.tolist(), shown.tolist(), strict=True):
             meter = self.meters[row]
             content = {
@@ -189,7 +217,11 @@ class Water:
                 "zone_id": meter.zone_id,
                 "battery_v": 3.6,
             }
-            yield Reading(self.feed, f"radio-{meter.zone_id}", meter.meter_id, at, "event_time", content)
+            reading = Reading(self.feed, f"radio-{meter.zone_id}", meter.meter_id, at, "event_time", content)
+            if self._faults is None:
+                yield reading
+            else:
+                yield from self._faults.apply(reading)
 
 
 def _is_water(meter: Meter) -> bool:

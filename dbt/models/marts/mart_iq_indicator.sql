@@ -8,13 +8,16 @@ with feeds as (
 seen as (
     select feed as evidence, coalesce(is_seen, false) as is_seen
     from feeds
-    where feed in ('complaint', 'camera_event', 'meter_reading', 'vehicle_position')
+    where feed in ('complaint', 'camera_event', 'meter_reading', 'vehicle_position', 'work_order')
     union all
     select 'complaint_with_deadline', coalesce(bool_or(deadline is not null and updated_at >= {{ since }}), false)
     from {{ ref('mart_complaint') }}
     union all
     select 'electricity_meter', coalesce(bool_or(medium = 'electricity' and last_at >= {{ since }}), false)
     from {{ ref('int_meter_day') }}
+    union all
+    select 'leak_with_order', coalesce(bool_or(finding_id is not null and ordered_at >= {{ since }}), false)
+    from {{ ref('mart_work_order') }}
 ),
 
 shown as (

@@ -1,0 +1,1 @@
+"""Leak detection and localisation from SCADA series and an EPANET model."""
