@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     streamlit_port: int = Field(default=8492, description="Streamlit")
     simulator_port: int = Field(default=8493, description="Simulator: GTFS-RT, Open311, CAP servers")
 
+    survey_port: int = Field(default=8495, description="Inspectors' form (gorodok survey serve)")
+
     pseudonym_key: SecretStr = Field(
         default=SecretStr("gorodok-demo"), description="Key of the pseudonyms of personal data; set your own"
     )

@@ -46,8 +46,7 @@ def main() -> None:
         shown = days if zone is None else days.filter(pl.col("zone_id") == zone)
         if section == "balance":
             _tiles(shown, words)
-            balance.show(chosen, zone, words)
-            _days(shown, days, words)
+            _days(shown, days, words, nights=not balance.show(chosen, zone, words))
         elif section == "leaks":
             leaks.show(known, zone, words, now)
         elif section == "orders":
@@ -221,13 +220,12 @@ def _tiles(days: pl.DataFrame, words: Words) -> None:
         parts.caption(words("water.covered", share=words.percent(cover, 0)))
 
 
-def _days(shown: pl.DataFrame, days: pl.DataFrame, words: Words) -> None:
-    left, right = st.columns(2, gap="medium")
-    with left:
-        parts.heading(words("water.by_day"), words("water.by_day_note"))
-        sums = shown.group_by("day").agg(pl.col("metered_m3").sum(), pl.col("loss_m3").sum()).sort("day")
-        st.altair_chart(charts.balance(sums, words), key="balance")
-    with right:
+def _days(shown: pl.DataFrame, days: pl.DataFrame, words: Words, *, nights: bool) -> None:
+    """nights: the thin night flow too, where the nights with their bands are not known yet."""
+    parts.heading(words("water.by_day"), words("water.by_day_note"))
+    sums = shown.group_by("day").agg(pl.col("metered_m3").sum(), pl.col("loss_m3").sum()).sort("day")
+    st.altair_chart(charts.balance(sums, words), key="balance")
+    if nights:
         parts.heading(words("water.night_title"), words("water.night_note"))
         names = {zone_id: _name(zone_id, words) for zone_id in days["zone_id"].unique().to_list()}
         st.altair_chart(charts.nights(shown, names, words), key="nights")

@@ -29,7 +29,8 @@ def of_zone(days: pl.DataFrame, zone: str | None) -> pl.DataFrame:
     return days if zone is None or days.is_empty() else days.filter(pl.col("zone_id") == zone)
 
 
-def show(chosen: tuple[date, date], zone: str | None, words: Words) -> None:
+def show(chosen: tuple[date, date], zone: str | None, words: Words) -> bool:
+    """Whether nights with their bands were shown."""
     days = of_zone(facts.optional(queries.BALANCE_DAYS, chosen), zone)
     parts.heading(words("loss.balance"), words("loss.balance_note"))
     told = volumes(days)
@@ -38,7 +39,7 @@ def show(chosen: tuple[date, date], zone: str | None, words: Words) -> None:
     else:
         sankey.show(told, words)
         _say(told, days, words)
-    _nights(chosen, zone, words)
+    return _nights(chosen, zone, words)
 
 
 def _say(told: sankey.Volumes, days: pl.DataFrame, words: Words) -> None:
@@ -59,10 +60,10 @@ def _say(told: sankey.Volumes, days: pl.DataFrame, words: Words) -> None:
         parts.caption(words("loss.estimated", share=words.percent(estimated / metered, 0)))
 
 
-def _nights(chosen: tuple[date, date], zone: str | None, words: Words) -> None:
+def _nights(chosen: tuple[date, date], zone: str | None, words: Words) -> bool:
     nights = of_zone(facts.optional(queries.NIGHTS, chosen), zone)
     if nights.is_empty():
-        return
+        return False
     parts.heading(words("loss.nights"), words("loss.nights_note"))
     worst = (
         nights.sort("day").group_by("zone_id").agg(pl.col("night_min_m3_h").last() - pl.col("usual_m3_h").last())
@@ -78,3 +79,4 @@ def _nights(chosen: tuple[date, date], zone: str | None, words: Words) -> None:
             name = frame.place().called(zone_id, words.language)
             parts.heading(name, f"{flow} · {words('loss.night_high') if high else words('loss.night_usual')}")
             st.altair_chart(drawing.night_band(rows, words), key=f"band_{zone_id}")
+    return True

@@ -78,9 +78,9 @@ def cost_curve(rows: pl.DataFrame, words: Words) -> Any:
     colours = ["#D2602F", "#D9A23B", "#C2607A", "#7A4E9B", "#2B8CB0", "#6B7A86"]
     base = alt.Chart(rows).encode(
         x=days_axis(rows["day"].n_unique()),
-        y=alt.Y("rub:Q", stack="zero", title=words.unit("RUB"), axis=alt.Axis(format="~s")),
+        y=alt.Y("rub:Q", stack="zero", title=words.unit("RUB"), axis=alt.Axis(format=",.0f")),
         color=alt.Color("name:N", scale=alt.Scale(domain=order, range=[colours[i % 6] for i in range(len(order))]),
-                        legend=alt.Legend(columns=1)),
+                        legend=alt.Legend(columns=1, symbolOpacity=1)),
         tooltip=[
             alt.Tooltip("day:T", timeUnit="utcyearmonthdate", format="%-d %B", title=words("app.day")),
             alt.Tooltip("name:N", title=words("loss.leak")),

@@ -32,6 +32,10 @@ def name(finding: LeakFinding, words: Words) -> str:
     return f"{pipe}, {zone}" if zone else pipe
 
 
+def cost(finding: LeakFinding, words: Words) -> str:
+    return words("loss.a_day", cost=words.quantity(round(finding.cost_day or 0), "RUB"))
+
+
 def alternatives(finding: LeakFinding) -> list[dict[str, Any]]:
     """[{pipe, weight, distance_m}]; none where the text is not such a list."""
     try:
@@ -81,8 +85,7 @@ def _choose(running: list[LeakFinding], words: Words) -> LeakFinding:
         words("loss.leak"),
         list(by_id),
         format_func=lambda code: (
-            f"{name(by_id[code], words)} · {words.quantity(round(by_id[code].cost_day or 0), 'RUB')}"
-            f"/{words.unit('d')}" if code in by_id else code
+            f"{name(by_id[code], words)} · {cost(by_id[code], words)}" if code in by_id else code
         ),
         key="loss_finding",
     )  # fmt: skip
@@ -145,7 +148,7 @@ def _point(
         return None
     sent = leaks.order_of(one.finding_id) is not None
     lines = [name(one, words), words.quantity(one.flow_m3_h, "m3/h"),
-             f"{words.quantity(round(one.cost_day or 0), 'RUB')}/{words.unit('d')}"]  # fmt: skip
+             cost(one, words)]  # fmt: skip
     return maps.Point(one.finding_id, place[0], place[1], (123, 78, 155) if sent else RGB["bad"], lines)
 
 
@@ -156,7 +159,7 @@ def _detail(one: LeakFinding, leaks: facts.Leaks, net: network.Network | None, w
         flow += f" ({words.number(one.flow_low_m3_h)}…{words.number(one.flow_high_m3_h)})"
     said = [
         (words("loss.flow"), flow),
-        (words("loss.cost"), f"{words.quantity(round(one.cost_day or 0), 'RUB')}/{words.unit('d')}"),
+        (words("loss.cost"), cost(one, words)),
         (words("loss.sure"), words.percent(one.confidence, 0)),
         (words("loss.first_seen"), words.clock(one.first_seen)),
     ]
