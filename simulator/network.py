@@ -1,4 +1,6 @@
-"""The town's EPANET model, made from its streets, houses and inlets: `python -m simulator.network > cities/gorodok/network.inp`.
+"""The town's EPANET model, made from its streets, houses and inlets.
+
+    python -m simulator.network > cities/gorodok/network.inp
 
 A main under every street, in pieces of about 150 m; streets that cross a zone's border have a shut valve there; each
 zone hangs on a reservoir at its inlet. Demands are those of the residents at the nearest node. Made once and kept: a
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import math
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +64,13 @@ def build(city: City) -> Any:
 
     for street in features(city, "streets"):
         corners = [(float(lon), float(lat)) for lon, lat in street.geometry.coords]
-        for start, end in zip(corners, corners[1:], strict=False):
+        for start, end in pairwise(corners):
             pieces = max(1, round(math.dist(metres(*start), metres(*end)) / PIECE_M))
             along = [
                 node(*(a + (b - a) * step / pieces for a, b in zip(start, end, strict=True)))
                 for step in range(pieces + 1)
             ]
-            for one, other in zip(along, along[1:], strict=False):
+            for one, other in pairwise(along):
                 _pipe(model, one, other, shut=zone_of[one] != zone_of[other])
     _demands(model, city, names, metres)
     _inlets(model, city, zone_of, metres, place)

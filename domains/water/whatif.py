@@ -254,6 +254,8 @@ def _nodes(base: Baseline, after: Mapping[str, tuple[float, float]], cut: frozen
                 "is_below": not gone and after_m < norm, "was_below": before_m < norm,
             }
         )  # fmt: skip
-    schema = {"node_id": pl.String, "demand_m3_day": pl.Float64, "before_m": pl.Float64, "after_m": pl.Float64,
-              "change_m": pl.Float64, "is_cut_off": pl.Boolean, "is_below": pl.Boolean, "was_below": pl.Boolean}  # fmt: skip
+    schema = {
+        "node_id": pl.String, "demand_m3_day": pl.Float64, "before_m": pl.Float64, "after_m": pl.Float64,
+        "change_m": pl.Float64, "is_cut_off": pl.Boolean, "is_below": pl.Boolean, "was_below": pl.Boolean,
+    }  # fmt: skip
     return pl.DataFrame(rows, schema=schema)

@@ -56,7 +56,7 @@ def fill(settings: Settings, now: datetime) -> None:
             ("mart_work_order", list(_old_orders(now))),
         ):
             marks = ", ".join("?" for _ in rows[0])
-            lake.executemany(f"INSERT INTO marts.{table} VALUES ({marks})", rows)  # noqa: S608
+            lake.executemany(f"INSERT INTO marts.{table} VALUES ({marks})", rows)
         lake.execute("COMMIT")
         grant_reader(settings)
 
@@ -84,14 +84,24 @@ def _nights(chance: random.Random, days: list[date]) -> Iterable[tuple[Any, ...]
             known = position >= 7
             high = night > usual * 1.12
             yield (day, zone, night, usual * 0.35, night * 24 * 32, usual if known else None,
-                   usual * 0.88 if known else None, usual * 1.12 if known else None, high if known else None)  # fmt: skip
+                   usual * 0.88 if known else None, usual * 1.12 if known else None,
+                   high if known else None)  # fmt: skip
 
 
 def _houses(chance: random.Random, days: list[date]) -> Iterable[tuple[Any, ...]]:
     for day in days:
         for number in range(90, 130):
             excess = 2.6 if number % 9 == 0 else -1.4 if number == 100 else 0.1
-            yield (day, f"b-{number:03d}", "cold_water", ZONES[number % 3], 9.0 + excess, 9.0, excess + chance.gauss(0, 0.1), 0.4)
+            yield (
+                day,
+                f"b-{number:03d}",
+                "cold_water",
+                ZONES[number % 3],
+                9.0 + excess,
+                9.0,
+                excess + chance.gauss(0, 0.1),
+                0.4,
+            )
 
 
 def _flags(now: datetime) -> list[tuple[Any, ...]]:
@@ -103,9 +113,11 @@ def _old_orders(now: datetime) -> Iterable[tuple[Any, ...]]:
     for number in range(9):
         at = now - timedelta(days=40 - number * 3)
         done = at + timedelta(hours=(14, 20, 31)[number % 3])
+        place = f"труба p{30 + number} / pipe p{30 + number}, {ZONES[number % 3]}"
         yield (f"leak:old-{number}", ("done", "checked", "checked")[number % 3], "leak_repair", f"old-{number}",
-               ("vodokanal-crew-1", "remstroy")[number % 2], ZONES[number % 3], f"труба p{30 + number} / pipe p{30 + number}, {ZONES[number % 3]}",
-               at, at + timedelta(hours=24), done, number % 3 != 2, 41_000.0 + 3_700 * number, 2.1 + 0.3 * number)  # fmt: skip
+               ("vodokanal-crew-1", "remstroy")[number % 2], ZONES[number % 3], place,
+               at, at + timedelta(hours=24), done, number % 3 != 2, 41_000.0 + 3_700 * number,
+               2.1 + 0.3 * number)  # fmt: skip
 
 
 def finding(code: str, now: datetime, **told: Any) -> LeakFinding:

@@ -132,7 +132,9 @@ def test_without_a_gateway_the_phone_keeps_the_visits(tmp_path: Path, monkeypatc
 
 @contextmanager
 def serving(chosen: Settings, port: int) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(build(chosen), host="127.0.0.1", port=port, log_level="error", lifespan="off"))
+    server = uvicorn.Server(
+        uvicorn.Config(build(chosen), host="127.0.0.1", port=port, log_level="error", lifespan="off")
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: server.started, "the server did not start")

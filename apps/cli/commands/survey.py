@@ -37,7 +37,9 @@ def route(
     inspector: Annotated[str, INSPECTOR],
     zone: Annotated[str | None, typer.Option(help="Зона учёта / District metered area; all by default")] = None,
     stops: Annotated[int, typer.Option(min=1, max=60, help="Не больше адресов / At most so many addresses")] = 15,
-    base: Annotated[str | None, typer.Option(help="Адрес сервера снаружи / The server's outer address, https://…")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Адрес сервера снаружи / The server's outer address, https://…")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Вывод в JSON / As JSON")] = False,
 ) -> None:
     """Exit code 0: the link is told, once; 1: nothing to visit; 2: wrong usage."""

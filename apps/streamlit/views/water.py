@@ -39,6 +39,7 @@ def main() -> None:
         suspects = inspectors.found(tariff)
         chosen_todo = todo.choose(known, judge.worst_zone(before), suspects, now)
         said = _verdict(chosen_todo, words, now)
+        _go(chosen_todo, words)
         chosen = _choose(first, last, words)
         days = data.marts(queries.ZONE_DAYS, chosen)
         zone = _zone(days, words)
@@ -88,7 +89,9 @@ def _verdict(one: todo.Todo, words: Words, now: datetime) -> str:
             text = words("loss.todo_send" if sure else "loss.todo_seek", place=place, cost=cost)
             level = "bad"
         elif one.what == "late" and one.order is not None:
-            text = words("loss.todo_late", who=who, place=place, cost=cost, span=words.span(now - one.order.deadline_at))
+            text = words(
+                "loss.todo_late", who=who, place=place, cost=cost, span=words.span(now - one.order.deadline_at)
+            )
             level = "bad"
         else:
             until = words.clock(one.order.deadline_at) if one.order else "—"
@@ -103,6 +106,20 @@ def _verdict(one: todo.Todo, words: Words, now: datetime) -> str:
         text = words("loss.todo_calm")
     parts.verdict(level, text, detail)
     return text
+
+
+def _go(one: todo.Todo, words: Words) -> None:
+    """A button to where it is done."""
+    section = "leaks" if one.finding is not None else "survey" if one.stop is not None else None
+    if section is None:
+        return
+
+    def go() -> None:
+        st.session_state["water_section"] = section
+        if one.finding is not None:
+            st.session_state["loss_finding_wanted"] = one.finding.finding_id
+
+    st.button(words("loss.go"), on_click=go, key="water_go", icon=":material/arrow_forward:")
 
 
 def _zone_verdict(found: judge.ZoneFinding | None, words: Words) -> str:

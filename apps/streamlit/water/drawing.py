@@ -64,7 +64,8 @@ def running_cost(running: Sequence[LeakFinding], names: dict[str, str], now: dat
             lasted = max(0.0, (at - began).total_seconds() / 86_400)
             name = names.get(one.finding_id, one.finding_id)
             rows.append((at.astimezone(UTC).date(), name, lasted * (one.cost_day or 0), at > now))
-    frame = pl.DataFrame(rows, schema={"day": pl.Date, "name": pl.String, "rub": pl.Float64, "is_ahead": pl.Boolean}, orient="row")  # fmt: skip
+    schema = {"day": pl.Date, "name": pl.String, "rub": pl.Float64, "is_ahead": pl.Boolean}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
     totals = frame.group_by("day", "name", "is_ahead", maintain_order=True).agg(pl.col("rub").sum())
     begun = totals.filter(pl.col("rub") > 0)["day"].min()
     return totals if begun is None else totals.filter(pl.col("day") >= begun)  # type: ignore[operator]
@@ -72,9 +73,7 @@ def running_cost(running: Sequence[LeakFinding], names: dict[str, str], now: dat
 
 def cost_curve(rows: pl.DataFrame, words: Words) -> Any:
     """Roubles by day, stacked by leak; the week ahead is pale."""
-    order = (
-        rows.group_by("name").agg(pl.col("rub").max()).sort("rub", descending=True)["name"].to_list()
-    )
+    order = rows.group_by("name").agg(pl.col("rub").max()).sort("rub", descending=True)["name"].to_list()
     colours = ["#D2602F", "#D9A23B", "#C2607A", "#7A4E9B", "#2B8CB0", "#6B7A86"]
     base = alt.Chart(rows).encode(
         x=days_axis(rows["day"].n_unique()),

@@ -1,4 +1,4 @@
-"""What the page knows of leaks and orders: the marts, and over them what the city state has heard since the last build."""
+"""What the page knows of leaks and orders: the marts, and over them what the city state has heard since."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Leaks:
-    """findings: open first, the dearest first. A finding that ended is history."""
+    """findings: open first, the dearest first; one that ended is history. orders: open by deadline, then the newest."""
 
     findings: list[LeakFinding] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
@@ -94,8 +94,9 @@ def leaks(tariff_rub_m3: float) -> Leaks:
         for one in findings.values()
     ]
     priced.sort(key=lambda one: (one.status != "open", -(one.cost_day or 0), one.finding_id))
-    listed = sorted(orders.values(), key=lambda one: (not one.is_open, one.deadline_at, one.order_id))
-    return Leaks(priced, listed)
+    running = sorted((one for one in orders.values() if one.is_open), key=lambda one: (one.deadline_at, one.order_id))
+    over = sorted((one for one in orders.values() if not one.is_open), key=lambda one: one.ordered_at, reverse=True)
+    return Leaks(priced, [*running, *over])
 
 
 def _picked(row: dict[str, Any]) -> dict[str, Any]:

@@ -91,7 +91,8 @@ def _visits(words: Words, now: datetime) -> None:
     if not rows.is_empty():
         by_result = rows.group_by("result").agg(pl.col("visits").sum()).sort("visits", descending=True)
         parts.legend(
-            (RGB["good"], words(f"visit.{row['result']}"), str(row["visits"])) for row in by_result.iter_rows(named=True)
+            (RGB["good"], words(f"visit.{row['result']}"), str(row["visits"]))
+            for row in by_result.iter_rows(named=True)
         )
     if fresh:
         parts.caption(words("loss.visits_heard", count=fresh))

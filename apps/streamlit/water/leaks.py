@@ -1,4 +1,4 @@
-"""Section "leaks": the findings on the network, one pipe in detail, what they have cost, and the button that sends a crew."""
+"""Section "leaks": findings on the network, one pipe in detail, what they have cost, the button that sends a crew."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BEFORE = timedelta(days=14)
 
 
 def name(finding: LeakFinding, words: Words) -> str:
-    """"Труба p227, Центральный": what a person calls the leak."""
+    """ "Труба p227, Центральный": what a person calls the leak."""
     zone = frame.place().called(finding.zone_id, words.language) if finding.zone_id else ""
     pipe = words("loss.pipe_named", pipe=finding.pipe) if finding.pipe else words("loss.pipe_unknown")
     return f"{pipe}, {zone}" if zone else pipe
@@ -137,9 +137,7 @@ def _map(
     return None
 
 
-def _point(
-    one: LeakFinding, leaks: facts.Leaks, net: network.Network | None, words: Words
-) -> maps.Point | None:
+def _point(one: LeakFinding, leaks: facts.Leaks, net: network.Network | None, words: Words) -> maps.Point | None:
     place = (one.latitude, one.longitude) if one.latitude is not None and one.longitude is not None else None
     if place is None and net is not None and one.pipe in net.pipes:
         place = net.pipes[str(one.pipe)].middle

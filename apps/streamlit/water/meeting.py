@@ -128,7 +128,10 @@ def xlsx(meeting: Meeting, words: Words) -> bytes:
 
     made = io.BytesIO()
     book = xlsxwriter.Workbook(made, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    bold, moment = book.add_format({"bold": True, "text_wrap": True}), book.add_format({"num_format": "dd.mm.yyyy hh:mm"})
+    bold, moment = (
+        book.add_format({"bold": True, "text_wrap": True}),
+        book.add_format({"num_format": "dd.mm.yyyy hh:mm"}),
+    )
     forms = {"m3": "#,##0.0", "m3/h": "#,##0.00", "RUB": "#,##0", "share": "0%", "": "General"}
     first = book.add_worksheet(words("loss.sheet")[:31])
     first.set_column(0, 0, 110)
@@ -175,7 +178,9 @@ def pdf(meeting: Meeting, words: Words) -> bytes:
         folder = Path(name)
         shutil.copyfile(TEMPLATE, folder / TEMPLATE.name)
         (folder / "meeting.json").write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
-        made: Any = typst.compile(folder / TEMPLATE.name, root=folder, font_paths=[], ignore_system_fonts=True, format="pdf")
+        made: Any = typst.compile(
+            folder / TEMPLATE.name, root=folder, font_paths=[], ignore_system_fonts=True, format="pdf"
+        )
     return bytes(made)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from apps.streamlit import frame, parts
+from apps.streamlit.look import Level
 from apps.streamlit.water import facts
 from apps.streamlit.water.leaks import contractor
 from apps.streamlit.words import Words
@@ -35,16 +36,15 @@ def show(leaks: facts.Leaks, zone: str | None, words: Words, now: datetime) -> N
         is_late = one.is_late(now)
         zone_name = frame.place().called(one.zone_id, words.language) if one.zone_id else ""
         stage = words("loss.late") if one.is_open and is_late else words(f"stage_order.{one.stage}")
-        note = words(f"stage_order.{one.stage}") if one.is_open and is_late else ""
-        level = "bad" if one.is_open and is_late else "warn" if one.is_open else "good"
-        if one.stage == "cancelled":
-            level = "none"
+        note = (
+            words(f"stage_order.{one.stage}") if one.is_open and is_late else words("loss.was_late") if is_late else ""
+        )
         rows.append(
             [
                 parts.Cell(_where(one.place, words), note=zone_name),
                 words(f"order_kind.{one.kind}"),
                 contractor(one.contractor, words),
-                parts.Cell(stage, level, note=note),  # type: ignore[arg-type]
+                parts.Cell(stage, _level(one, now), note=note),
                 parts.Cell(words.clock(one.deadline_at), number=True),
                 parts.Cell(words.quantity(one.cost_rub, "RUB"), number=True),
                 parts.Cell(words.quantity(one.saved_m3_h, "m3/h"), number=True),
@@ -57,8 +57,16 @@ def show(leaks: facts.Leaks, zone: str | None, words: Words, now: datetime) -> N
         parts.caption(words("app.rows_shown", count=SHOWN))
 
 
+def _level(one: facts.Order, now: datetime) -> Level:
+    if one.stage == "cancelled":
+        return "none"
+    if one.is_open:
+        return "bad" if one.is_late(now) else "warn"
+    return "good"
+
+
 def _where(place: str, words: Words) -> str:
     """Our own orders say the place twice, "труба p1 / pipe p1, dma-2": the reader's half of it."""
-    first = place.split(",")[0]
+    first, _, _ = place.partition(",")
     halves = first.split(" / ")
     return halves[0 if words.language == "ru" else 1] if len(halves) == 2 else place

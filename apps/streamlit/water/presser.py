@@ -10,6 +10,8 @@ import streamlit as st
 from apps.streamlit.words import Words
 
 LONGEST = 120
+REMEMBERED = "presser_name"
+"""Of this session: a field that is not drawn for a while is forgotten by Streamlit."""
 
 
 def signed_in(claims: Mapping[str, Any]) -> str | None:
@@ -29,5 +31,10 @@ def ask(words: Words, key: str) -> str:
         if not known:
             st.caption(words("loss.sign_in"))
         return known
-    written = st.text_input(words("loss.your_name"), max_chars=LONGEST, key=key, placeholder=words("loss.your_name_hint"))
-    return " ".join("".join(char for char in written if char.isprintable()).split())
+    written = st.text_input(
+        words("loss.your_name"), st.session_state.get(REMEMBERED, ""), max_chars=LONGEST, key=key,
+        placeholder=words("loss.your_name_hint"),
+    )  # fmt: skip
+    name = " ".join("".join(char for char in written if char.isprintable()).split())
+    st.session_state[REMEMBERED] = name
+    return name

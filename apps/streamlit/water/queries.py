@@ -10,7 +10,8 @@ FROM marts.mart_water_balance_day WHERE day BETWEEN ? AND ? ORDER BY day, zone_i
 """
 
 NIGHTS = """
-SELECT day, zone_id, night_min_m3_h, legitimate_m3_h, night_loss_rub_day, usual_m3_h, band_low_m3_h, band_high_m3_h, is_high
+SELECT day, zone_id, night_min_m3_h, legitimate_m3_h, night_loss_rub_day, usual_m3_h, band_low_m3_h,
+       band_high_m3_h, is_high
 FROM marts.mart_night_flow_day WHERE day BETWEEN ? AND ? ORDER BY day, zone_id
 """
 

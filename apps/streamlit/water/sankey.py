@@ -124,7 +124,8 @@ def _ribbon(x0: float, y0: float, x1: float, y1: float, tall: float, colour: str
     tall = max(tall, 0.8)
     return (
         f'<path d="M{x0:.1f} {y0:.1f}C{half:.1f} {y0:.1f} {half:.1f} {y1:.1f} {x1:.1f} {y1:.1f}V{y1 + tall:.1f}'
-        f'C{half:.1f} {y1 + tall:.1f} {half:.1f} {y0 + tall:.1f} {x0:.1f} {y0 + tall:.1f}Z" fill="{colour}" opacity=".38"/>'
+        f'C{half:.1f} {y1 + tall:.1f} {half:.1f} {y0 + tall:.1f} {x0:.1f} {y0 + tall:.1f}Z" '
+        f'fill="{colour}" opacity=".38"/>'
     )
 
 

@@ -1,7 +1,7 @@
 """Today's one thing to do, chosen by roubles: pure, so that a mayor's question "why this?" has one answer.
 
-The order: a crew that is late while its leak runs; a leak that nobody was sent to, the dearest by what is expected of it
-(cost a day × confidence); a zone whose night rose; the inspectors' best stop; a crew that is on its way; nothing.
+The order: a crew that is late while its leak runs; a leak that nobody was sent to, the dearest by what is expected of
+it (cost a day × confidence); a zone whose night rose; the inspectors' best stop; a crew that is on its way; nothing.
 """
 
 from __future__ import annotations

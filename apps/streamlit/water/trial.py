@@ -28,15 +28,29 @@ def _baseline(city: str, leaks: tuple[tuple[str, float], ...]) -> Baseline:
 def show(leaks: facts.Leaks, words: Words) -> None:
     net = network.here()
     if net is None:
-        parts.notice(words("loss.no_network"), words("loss.no_network_remedy"), "gorodok water network FILE.inp --out DIR")
+        parts.notice(
+            words("loss.no_network"), words("loss.no_network_remedy"), "gorodok water network FILE.inp --out DIR"
+        )
         return
     running = {str(one.pipe): one.flow_m3_h for one in leaks.running if one.pipe in net.pipes}
     parts.heading(words("loss.trial"), words("loss.trial_note"))
     left, right = st.columns(2, gap="medium")
     with left:
-        closed = st.multiselect(words("loss.close"), sorted(net.pipes), key="trial_close", placeholder=words("loss.close_hint"), max_selections=12)
+        closed = st.multiselect(
+            words("loss.close"),
+            sorted(net.pipes),
+            key="trial_close",
+            placeholder=words("loss.close_hint"),
+            max_selections=12,
+        )
     with right:
-        repaired = st.multiselect(words("loss.repair"), sorted(running), key="trial_repair", placeholder=words("loss.repair_hint"), disabled=not running)
+        repaired = st.multiselect(
+            words("loss.repair"),
+            sorted(running),
+            key="trial_repair",
+            placeholder=words("loss.repair_hint"),
+            disabled=not running,
+        )
     started = time.perf_counter()
     try:
         with st.spinner(words("loss.reckons")):
@@ -49,7 +63,9 @@ def show(leaks: facts.Leaks, words: Words) -> None:
     took = time.perf_counter() - started
     _say(told, bool(closed or repaired), norms, words)
     _map(net, told, closed, repaired, words)
-    parts.caption(words("loss.trial_caption", norm=words.quantity(norms.pressure_min_m, "m"), took=words.number(took, 1)))
+    parts.caption(
+        words("loss.trial_caption", norm=words.quantity(norms.pressure_min_m, "m"), took=words.number(took, 1))
+    )
 
 
 def _say(told: Answer, asked: bool, norms: Any, words: Words) -> None:
@@ -60,11 +76,21 @@ def _say(told: Answer, asked: bool, norms: Any, words: Words) -> None:
     if not asked:
         parts.verdict("none", words("loss.trial_ask"), words("loss.trial_ask_more"))
     elif told.cut_off:
-        parts.verdict("bad", words("loss.trial_cut", count=people("is_cut_off")), words("loss.trial_saves", rub=words.quantity(round(rub), "RUB")))
+        parts.verdict(
+            "bad",
+            words("loss.trial_cut", count=people("is_cut_off")),
+            words("loss.trial_saves", rub=words.quantity(round(rub), "RUB")),
+        )
     elif told.newly_below:
-        parts.verdict("warn", words("loss.trial_below", count=people("is_below")), words("loss.trial_saves", rub=words.quantity(round(rub), "RUB")))
+        parts.verdict(
+            "warn",
+            words("loss.trial_below", count=people("is_below")),
+            words("loss.trial_saves", rub=words.quantity(round(rub), "RUB")),
+        )
     else:
-        parts.verdict("good", words("loss.trial_fine"), words("loss.trial_saves", rub=words.quantity(round(rub), "RUB")))
+        parts.verdict(
+            "good", words("loss.trial_fine"), words("loss.trial_saves", rub=words.quantity(round(rub), "RUB"))
+        )
     changes = told.nodes["change_m"].drop_nulls()
     lowest = told.nodes["after_m"].drop_nulls().min()
     parts.tiles(
@@ -101,13 +127,15 @@ def _map(net: network.Network, told: Answer, closed: list[str], repaired: list[s
         lon, lat = net.nodes[row["node_id"]]
         now = words("loss.no_water") if row["is_cut_off"] else words.quantity(row["after_m"], "m")
         tip = maps.tip_html([row["node_id"], now, words.quantity(row["change_m"], "m", sign=True)])
-        rows.append({"entity": row["node_id"], "position": [round(lon, 6), round(lat, 6)], "colour": _colour(row), "tip": tip})
+        rows.append(
+            {"entity": row["node_id"], "position": [round(lon, 6), round(lat, 6)], "colour": _colour(row), "tip": tip}
+        )
     points = pdk.Layer(
         "ScatterplotLayer", id="trial-nodes", data=rows, get_position="position", get_fill_color="colour",
         radius_units=maps.PIXELS, get_radius=5, stroked=True, get_line_color=[60, 70, 80, 140],
         line_width_units=maps.PIXELS, get_line_width=0.8, pickable=True,
     )  # fmt: skip
-    marked = {**dict.fromkeys(closed, [20, 33, 43, 255]), **dict.fromkeys(repaired, [11, 106, 140, 255])}
+    marked = {link: [20, 33, 43, 255] for link in closed} | {link: [11, 106, 140, 255] for link in repaired}
     tips = {link: maps.tip_html([link]) for link in net.pipes}
     deck = maps.deck(frame.place(), [], light=True, areas=[network.pipe_layer(net, tips, marked), points])
     st.pydeck_chart(deck, height=440, key="trial_map")

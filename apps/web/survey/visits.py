@@ -1,4 +1,4 @@
-"""Visits as a phone sends them, made into messages of the feed `meter_visit`, or refused with the field and the reason."""
+"""Visits as a phone sends them, as messages of the feed `meter_visit`, or refused by field and reason."""
 
 from __future__ import annotations
 
