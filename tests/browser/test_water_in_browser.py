@@ -1,4 +1,4 @@
-"""The water-loss page in a real browser: every section, a press of the button to where it is done, no request outside."""
+"""The water-loss page in a real browser: every section fits, the button leads to the work, nothing from outside."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    chosen, now = Settings(home=tmp_path_factory.mktemp("water"), streamlit_port=port, gateway_port=1), datetime.now(UTC)
+    chosen, now = (
+        Settings(home=tmp_path_factory.mktemp("water"), streamlit_port=port, gateway_port=1),
+        datetime.now(UTC),
+    )
     sample.fill(chosen)
     water_sample.fill(chosen, now)
     water_sample.tell(chosen, water_sample.running(now))
@@ -78,6 +81,5 @@ def test_every_section_fits_and_stands_alone(address: str, width: int, language:
 
 
 def _is_chosen(browser: Browser, number: int) -> bool:
-    """Streamlit tells a chosen segment by the kind of its button."""
-    kinds = [one.get_attribute("kind") or "" for one in browser.driver.find_elements(By.CSS_SELECTOR, BUTTONS)]
-    return len(kinds) > number and kinds[number].endswith("Active")
+    buttons = browser.driver.find_elements(By.CSS_SELECTOR, BUTTONS)
+    return len(buttons) > number and buttons[number].get_attribute("aria-checked") == "true"

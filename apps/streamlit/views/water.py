@@ -14,6 +14,7 @@ from apps.streamlit.water import balance, facts, inspectors, leaks, meeting, ord
 from apps.streamlit.water import queries as own
 from apps.streamlit.words import Words
 from city.profile import load_city
+from domains.water.survey import Suspicion
 
 SPANS = (7, 30, 90)
 FAR_OFF = 1.5  # half as much again as the city's own target is bad, less is a warning
@@ -191,7 +192,7 @@ def _zone(days: pl.DataFrame, words: Words) -> str | None:
     return picked or None
 
 
-def _section(known: facts.Leaks, suspects: list[inspectors.Suspicion], words: Words) -> str:
+def _section(known: facts.Leaks, suspects: list[Suspicion], words: Words) -> str:
     counts = {
         "leaks": len(known.running),
         "orders": sum(one.is_open for one in known.orders),
@@ -285,7 +286,7 @@ def _meeting(
     chosen: tuple[date, date],
     zone: str | None,
     known: facts.Leaks,
-    suspects: list[inspectors.Suspicion],
+    suspects: list[Suspicion],
     words: Words,
     now: datetime,
 ) -> None:

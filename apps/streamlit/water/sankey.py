@@ -91,15 +91,15 @@ def draw(told: Volumes, words: Words, *, width: int, height: int, words_px: int,
         drawn.append(_text(x[1], middle[is_loss] - 6, f"{name} {words.percent(share, 0)}", size_px - 1, "m"))
     drawn.append(_bar(x[0], top, total, CHART["inflow"]))
     drawn.append(_text(0, 12, f"{words('loss.system_input')}: {words.quantity(round(whole), 'm3')}", size_px, "b"))
-    at, source = top, dict(middle)
+    at, left = top, dict(middle)
     for tall_one, one in zip(tall, parts, strict=True):
-        drawn.append(_ribbon(x[1] + BAR, source[one.is_loss], x[2], at, tall_one, one.colour))
+        drawn.append(_ribbon(x[1] + BAR, left[one.is_loss], x[2], at, tall_one, one.colour))
         drawn.append(_bar(x[2], at, max(tall_one, 1.5), one.colour))
         place = at + max(tall_one, ROW) / 2 if tall_one > ROW else at + size_px - 2
         drawn.append(_text(right + 8, place, words(f"loss.{one.code}"), size_px, "b"))
         volume = f"{words.quantity(round(one.m3), 'm3')} · {words.percent(one.m3 / whole, 1)}"
         drawn.append(_text(right + 8, place + size_px + 2, volume, size_px - 1, "m"))
-        source[one.is_loss] += tall_one
+        left[one.is_loss] += tall_one
         at += max(tall_one, ROW) + GAP
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="Source Sans,PT Sans,'

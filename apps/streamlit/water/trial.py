@@ -12,7 +12,7 @@ import streamlit as st
 from apps.streamlit import data, frame, maps, parts
 from apps.streamlit.water import facts, network
 from apps.streamlit.words import Words
-from city.profile import load_city
+from city.profile import WaterNorms, load_city
 from domains.water.whatif import Answer, Baseline, Change, WhatIfError, baseline, what_if
 
 LITRES = 1_000.0
@@ -68,7 +68,7 @@ def show(leaks: facts.Leaks, words: Words) -> None:
     )
 
 
-def _say(told: Answer, asked: bool, norms: Any, words: Words) -> None:
+def _say(told: Answer, asked: bool, norms: WaterNorms, words: Words) -> None:
     def people(flag: str) -> int:
         return round(told.demand_m3_day(flag) * LITRES / norms.use_l_person_day)
 
