@@ -16,6 +16,7 @@ What = Literal[
     "clock",  # beacon: the signed, sequenced time (JWS); never retained
     "answer",  # <device_id>: a device's answer (JSON and HMAC)
     "sensed",  # <device_id>: what a device's sensor says of its state, or of what it sees (JSON and HMAC)
+    "lease",  # reflex, will, state: which reflex process may act, and what it hands on (JSON and HMAC, retained)
     "cap",  # <source_id>: a CAP alert as the source sent it, original bytes (XML)
 ]
 

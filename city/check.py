@@ -8,11 +8,13 @@ from pathlib import Path
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from city.contacts import CONTACTS_FILE, load_contacts
 from city.geometry import Feature, features, geojson
 from city.gtfs import FOLDER, has_timetable, read_gtfs
 from city.layers import LAYERS, Layer
 from city.problem import CityError, Problem, shown
 from city.profile import City, read_profile
+from city.roles import load_roles
 from city.water import WATER_FILE, load_water
 
 OVERLAP_SHARE = 1e-4
@@ -39,7 +41,24 @@ def check_city(path: Path) -> list[Problem]:
     problems += _zones(layers.get("zones", []))
     problems += _water(city, layers.get("zones", []))
     problems += _timetable(city, layers.get("stops", []))
+    problems += _people(city, layers)
     return problems
+
+
+def _people(city: City, layers: dict[str, list[Feature]]) -> Iterator[Problem]:
+    """Contacts of houses and devices that are there, roles that exist."""
+    try:
+        contacts = load_contacts(city.folder)
+        load_roles(city.folder)
+    except CityError as error:
+        yield from error.problems
+        return
+    for field, layer, key in (("buildings", "buildings", "building_id"), ("devices", "devices", "device_id")):
+        known = {getattr(feature.properties, key) for feature in layers.get(layer, [])}
+        for index, one in enumerate(contacts.contacts):
+            for name in getattr(one, field):
+                if name not in known:
+                    yield Problem(CONTACTS_FILE, f"contacts.{index}.{field}", shown(name), f"not in {layer}.geojson")
 
 
 def _form(city: City, layer: Layer) -> Iterator[Problem]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from city.problem import at_key
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Title = Annotated[str, Field(min_length=1, max_length=256)]
@@ -88,6 +91,24 @@ class Stop(_Properties):
     zone_id: Id | None = None
 
 
+class Passport(_Properties):
+    """What the device had to reach and what was measured when it was taken over, both in `unit`."""
+
+    requirement_ru: Title
+    requirement_en: Title
+    required: float
+    measured: float
+    unit: Annotated[str, Field(min_length=1, max_length=16)]
+    measured_on: date
+    document: Title | None = None
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
+        if self.measured < self.required:
+            raise at_key("passport.measured", self.measured, f"less than required ({self.required:g}): not accepted")
+        return self
+
+
 class Device(_Properties):
     """One point per device that watches, measures or acts."""
 
@@ -99,9 +120,10 @@ class Device(_Properties):
     site_id: Id | None = None
     stop_id: Id | None = None
     actions: list[Action] = []
-    """Commands that it takes (contract device_command)."""
+    """Commands that it takes (docs/devices-protocol.md)."""
     quantity: Literal["flow_m3_h", "pressure_m", "level_m"] | None = None
     role: Literal["inlet", "outlet", "internal"] | None = None
+    passport: Passport | None = None
 
 
 @dataclass(frozen=True, slots=True)

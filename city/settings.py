@@ -48,6 +48,29 @@ class Settings(BaseSettings):
     dagster_port: int = Field(default=8491, description="Dagster UI")
     streamlit_port: int = Field(default=8492, description="Streamlit")
     simulator_port: int = Field(default=8493, description="Simulator: GTFS-RT, Open311, CAP servers")
+    reflex_port: int = Field(default=8494, description="Reflex process: its API")
+    reflex_token: SecretStr | None = Field(
+        default=None, description="Bearer token of the reflex API; empty: the file keys/api-token under home"
+    )
+    reflex_id: str | None = Field(
+        default=None, description="Name of this reflex process, one of its own for each; empty: host and process"
+    )
+    unsafe_live_doors: bool = Field(
+        default=False, description="Live door scenarios on a broker without access lists: for tests only"
+    )
+
+    signin_port: int = Field(default=8495, description="The demo's sign-in, where a city has no provider of its own")
+    pages_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Address of the pages as people see it; empty: host and port"
+    )
+    oidc_issuer: str | None = Field(
+        default=None, pattern=r"^https?://", description="OpenID Connect provider of the city: its issuer's address"
+    )
+    oidc_client_id: str | None = Field(default=None, description="What the pages are called at that provider")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="Secret of the pages at that provider")
+    demo_signin: bool = Field(
+        default=False, description="A sign-in without passwords, on this machine only; `gorodok demo` sets it"
+    )
 
     survey_port: int = Field(default=8495, description="Inspectors' form (gorodok survey serve)")
 

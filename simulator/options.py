@@ -12,7 +12,6 @@ from simulator.life.meter_faults import MeterFault
 Share = Annotated[float, Field(ge=0, le=1)]
 Feed = Literal[
     "vehicle_position", "trip_update", "meter_reading", "scada_reading", "camera_event", "complaint", "alert",
-    "device_answer",
 ]  # fmt: skip
 
 
@@ -38,6 +37,7 @@ class Options(BaseSettings):
     skew_s: float = Field(default=7_200, gt=0, le=30 * 86_400, description="How wrong, seconds")
     silent: tuple[Feed, ...] = Field(default=(), description="Feeds that say nothing; HTTP feeds answer 503")
     deaf: Share = Field(default=0, description="Share of doors, lamps, sirens and displays that never answer")
+    jammed: Share = Field(default=0, description="Share of them that accept a command and do not move")
 
     alert_status: Literal["Exercise", "Actual"] = Field(default="Exercise", description="CAP status of alerts")
     alert_signed: bool = Field(default=True, description="CAP alerts bear the demo certificate's signature")

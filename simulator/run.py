@@ -29,7 +29,7 @@ from simulator.options import Options
 from simulator.outbox import Outbox
 from simulator.speak.broker import Broker
 from simulator.speak.cap_sign import CapSigner
-from simulator.speak.devices import Devices
+from simulator.speak.controllers import Controllers
 from simulator.speak.web import Web, World
 from simulator.truth import Truth, truth_path
 
@@ -59,7 +59,7 @@ class Simulator:
         self._web = Web(settings, self._make_world())
         client_id = f"simulator-{self._city.code}-{self._options.seed}"
         self._broker = Broker(settings, client_id)
-        self._devices = Devices(self._city, self._options, self._truth, self._broker.send_now)
+        self._controllers = Controllers(settings, self._options, self._truth)
         self._outbox = Outbox(self._city.code, self._options, self._truth, self._broker.send)
         self._sources: list[Source] = []
         self._water: Water | None = None
@@ -76,15 +76,11 @@ class Simulator:
         """Of the HTTP feeds; the real one when the setting is 0."""
         return self._web.port
 
-    @property
-    def devices(self) -> Devices:
-        return self._devices
-
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set or the duration is over; waits for the broker to acknowledge what was made."""
         self._web.start()
-        self._broker.subscribe(self._devices.topic, self._devices.take)
         self._broker.start()
+        self._controllers.start()
         try:
             self._live(stop)
         finally:
@@ -135,6 +131,7 @@ class Simulator:
             self._remember()
         else:
             log.warning("stopped with %d messages that the broker has not acknowledged", self._broker.outstanding)
+        self._controllers.stop()
         self._broker.stop()
         self._web.stop()
         self._truth.close()

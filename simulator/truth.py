@@ -4,7 +4,7 @@ what = sent       messages given to the broker: feed, topic, fault (None, duplic
        malformed  spoilt bytes given to the broker, one quarantine row each: feed, topic, how, sha256
        lost       a message that never left its device: feed, device, boot_id, sequence, key
        served     what an HTTP feed answered: feed, path, keys
-       command    what a device did with a command: device_id, command_id, attempt, did
+       command    what a device did with a command: device_id, command_id, did (deaf, or its answer's result), state
        zone       an hour of an area's water: zone_id, from, until, used_m3, lost_m3
        illegal_connection, dead_meter   what house balances should show: house_id; meter_id
        meter_fault   a wrong reading that was made on demand: kind, meter_id, event_time (true)

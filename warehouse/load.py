@@ -25,6 +25,7 @@ from ingest.landing.segments import archive, drop_old_archive, sealed_segments
 from warehouse.catalog import grant_reader
 from warehouse.lake import open_lake
 from warehouse.lock import writer_lock
+from warehouse.register import keep_register
 from warehouse.tables import LINEAGE, ensure_tables, raw_columns
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def load_segments(settings: Settings, feeds: Sequence[str] | None = None) -> lis
     with writer_lock(settings, "load"), open_lake(settings) as connection:
         if ensure_tables(connection) or not (settings.home / "reader.secret").exists():
             grant_reader(settings)
+        keep_register(connection, settings)
         reports = [report for feed in chosen for report in _load_feed(connection, settings, feed)]
         _tell(connection, reports)
     drop_old_archive(settings.landing_dir, settings.archive_days)

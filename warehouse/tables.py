@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from ingest.contracts import CONTRACTS
 from ingest.derive.arrow import TIME, landing_schema
+from warehouse.register import COLUMNS as DEVICE_COLUMNS
 
 SCHEMAS = ("raw", "ops", "staging", "intermediate", "marts")
 
@@ -42,6 +43,7 @@ OPS_TABLES = {
         "row": "VARCHAR",
         "noticed_at": "TIMESTAMPTZ",
     },
+    "device": DEVICE_COLUMNS,
 }
 
 

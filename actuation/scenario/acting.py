@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,6 +38,10 @@ OFF = {"light_on": "light_off", "siren_on": "siren_off"}
 END_LASTS = timedelta(minutes=10)
 """A device that hears of the end later than this has ended by itself: its lease is over."""
 SHOWN = 512
+DUTY = "duty"
+"""The audience that hears of everything, also of what is Restricted or Private."""
+DETAILS = ("detail", "headline_ru", "headline_en", "title")
+NAME = re.compile(r"\{(\w+)\}")
 
 
 def command_targets(step: CommandStep | ShowStep, run: Run, town: Town, zones: Iterable[str]) -> Iterator[Target]:
@@ -75,6 +80,8 @@ def begin(
     if isinstance(step, CommandStep | ShowStep):
         return _command(turn, run, town, index, step, name, cause, zones)
     if isinstance(step, NotifyStep):
+        if run.restricted and step.audience != DUTY:
+            return run
         turn.effects.append(notice(run, cause, step.audience, step.template, step.severity))
     elif isinstance(step, CapStep):
         return publish(turn, run, step, name, cause)
@@ -178,7 +185,7 @@ def incident(run: Run, cause: Cause, step: IncidentStep, now: datetime, status: 
         "severity": step.severity,
         "subject": (run.device_id or run.site_id or run.subject)[:128],
         "title": _fill(step.title, run)[:SHOWN],
-        "detail": run.fields.get("detail") or run.fields.get("headline_ru") or run.fields.get("title"),
+        "detail": None if run.restricted else next(filter(None, map(run.fields.get, DETAILS)), None),
     }
     kept = {name: value for name, value in said.items() if value is not None}
     return RaiseIncident(effect_id(cause, status), cause, run.mode, kept)
@@ -238,11 +245,9 @@ def bilingual(words: Words) -> str:
 
 
 def _fill(words: Words, run: Run) -> str:
-    """Both languages, with {names} of the run's fields put in; a name that is not known stays as it is."""
-    text = bilingual(words)
-    for name, value in {**run.fields, "site_id": run.site_id, "zones": ", ".join(run.zones)}.items():
-        text = text.replace("{" + name + "}", str(value))
-    return text
+    """Both languages, with {names} of the run's fields put in; a dash for what is not known, or not to be told."""
+    known = {**({} if run.restricted else run.fields), "site_id": run.site_id, "zones": ", ".join(run.zones)}
+    return NAME.sub(lambda found: str(known.get(found[1]) or "—"), bilingual(words))
 
 
 def _infos(run: Run, step: CapStep, now: datetime) -> list[dict[str, Any]]:

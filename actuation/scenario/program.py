@@ -9,6 +9,7 @@ a live alert. What a run began is written into the run, so that it is ended even
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -43,7 +44,6 @@ QUIET_STEP = 0.1
 FORGET = timedelta(hours=2)
 """A run is remembered so long after its end, twice the age at which events stop acting; an alert until it expired."""
 FORGET_ALERT = timedelta(days=7)
-DUTY = "duty"
 CLOCK_BACK = timedelta(seconds=30)
 """The engine's time never runs back by less; by more the clock was wrong and is right now: timers move with it."""
 
@@ -130,7 +130,7 @@ class Program:
     ) -> tuple[EngineState, tuple[Effect, ...]]:
         """What came together, in one order whatever the order in which it came: by time, then kind, then key."""
         effects: list[Effect] = []
-        for event in sorted(events, key=lambda one: (one.at, ORDER.index(one.kind), one.key, one.trust)):
+        for event in sorted(events, key=_in_order):
             state, more = self.step(state, event, now)
             effects += more
         return state, tuple(effects)
@@ -356,7 +356,8 @@ class Program:
         scenario = rule.scenario
         mode = least(scenario.mode, ceiling(event))
         name = _subject_name(scenario, subject)
-        if name is None:
+        old = alert is not None and subject.expires is None and turn.now >= event.at + _longest(scenario)
+        if name is None or old:  # an alert that does not say when it ends is over after the longest hold
             return
         open_run = self._open(turn, scenario.scenario, name, mode)
         if open_run is not None:
@@ -387,7 +388,7 @@ class Program:
             return
         run = run.but(confirm_by=turn.now + timedelta(seconds=within))
         turn.effects.append(
-            acting.notice(run, acting.cause_of(run, "confirm"), DUTY, "confirm", "critical", within_s=within)
+            acting.notice(run, acting.cause_of(run, "confirm"), acting.DUTY, "confirm", "critical", within_s=within)
         )
         turn.put(run)
 
@@ -471,7 +472,7 @@ class Program:
 
     def _with_end(self, run: Run, scenario: Scenario, now: datetime) -> Run:
         """The longest hold counts from the start, and anew from each Update: its sender still says so."""
-        latest = now + timedelta(seconds=scenario.timers.max_hold_s)
+        latest = now + _longest(scenario)
         if run.expires_at is not None and run.expires_at <= latest:
             return run.but(ends_at=run.expires_at, ends_why="expired")
         return run.but(ends_at=latest, ends_why="max_hold")
@@ -522,7 +523,9 @@ class Program:
             self._closing(turn, run, scenario)
         elif not was_active and run.mode == "live":
             turn.effects.append(
-                acting.notice(run, acting.cause_of(run, "confirm_end"), DUTY, "not_confirmed", "major", reason=reason)
+                acting.notice(
+                    run, acting.cause_of(run, "confirm_end"), acting.DUTY, "not_confirmed", "major", reason=reason
+                )
             )
         turn.freed = True
         self._settle(turn, turn.put(run))
@@ -699,6 +702,12 @@ class Program:
                     self._start(turn, rule, event, subject)
 
 
+def _in_order(event: Event) -> tuple[Any, ...]:
+    """Even two that bear one key and say different things have an order of their own."""
+    said = json.dumps(dict(event.body), sort_keys=True, default=str)
+    return event.at, ORDER.index(event.kind), event.key, event.trust, event.zones, event.by or "", said
+
+
 def _subject_name(scenario: Scenario, subject: Subject) -> str | None:
     if scenario.per == "city":
         return "city"
@@ -722,6 +731,10 @@ def _let_go(run: Run, zones: Sequence[str] | None, reason: str, now: datetime) -
     return run.but(holds=tuple(kept))
 
 
+def _longest(scenario: Scenario) -> timedelta:
+    return timedelta(seconds=scenario.timers.max_hold_s)
+
+
 def _started_before(run: Run, event: Event) -> bool:
     return run.at < event.at
 
@@ -741,5 +754,5 @@ def _says_all_clear(event: Event) -> bool:
 def _unverified(run: Run) -> NotifyPeople:
     """An alert that nobody vouches for moves nothing; the duty officer hears of it, in earnest."""
     told = run.but(mode="live")
-    notice = acting.notice(told, acting.cause_of(run, "unverified"), DUTY, "unverified_alert", "critical")
-    return replace(notice, effect_id=effect_id(notice.cause, DUTY), fields={**notice.fields, "mode": "shadow"})
+    notice = acting.notice(told, acting.cause_of(run, "unverified"), acting.DUTY, "unverified_alert", "critical")
+    return replace(notice, effect_id=effect_id(notice.cause, acting.DUTY), fields={**notice.fields, "mode": "shadow"})

@@ -37,9 +37,9 @@ class Processes:
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _logs: dict[str, IO[bytes]] = field(default_factory=dict)
 
-    def start(self, name: str) -> None:
-        """Starts one process of the Procfile in a session of its own, so that Ctrl-C reaches only us."""
-        command = shlex.split(parse_procfile((ROOT / "Procfile").read_text()).processes[name])
+    def start(self, name: str, line: str | None = None) -> None:
+        """Starts one process of the Procfile, or of `line`, in a session of its own, so that Ctrl-C reaches only us."""
+        command = shlex.split(line or parse_procfile((ROOT / "Procfile").read_text()).processes[name])
         if command[0] == "python":
             command[0] = sys.executable
         folder = self.settings.home / "logs"

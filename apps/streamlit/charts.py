@@ -158,3 +158,24 @@ def site_week(events: pl.DataFrame, words: Words) -> Any:
         )
     )
     return dressed(chart, words, 220)
+
+
+def crossing_hours(rows: pl.DataFrame, words: Words) -> Any:
+    """Lightings by hour of the day, stacked: in time, late, for nobody."""
+    names = [words(f"crossing.kind_{kind}") for kind in ("in_time", "late", "for_nobody")]
+    chart = (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            x=alt.X("clock:O", title=words("crossing.hour"), axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
+            y=alt.Y("lightings:Q", title=words("crossing.lightings"), axis=alt.Axis(tickMinStep=1)),
+            color=alt.Color("name:N", scale=alt.Scale(domain=names, range=["#2B8CB0", "#D2602F", "#A9B4BC"])),
+            order=alt.Order("kind:N", sort="descending"),
+            tooltip=[
+                alt.Tooltip("clock:O", title=words("crossing.hour")),
+                alt.Tooltip("name:N", title=" "),
+                alt.Tooltip("lightings:Q", title=words("crossing.lightings")),
+            ],
+        )
+    )
+    return dressed(chart, words)

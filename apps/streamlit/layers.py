@@ -24,7 +24,6 @@ COLOURS: dict[str, Colour] = {
     "complaint": (230, 159, 0),
     "alert": (213, 94, 0),
     "incident": (190, 40, 40),
-    "device_answer": (110, 84, 150),
 }
 RADIUS_PX = {"vehicle_position": 9, "incident": 9, "alert": 9, "meter_reading": 4, "scada_reading": 5}
 ENTITIES_SHOWN = 3_000
@@ -178,11 +177,6 @@ def _incident(row: Row, told: Row, words: Words) -> list[str]:
     return [str(told.get("title") or row["entity"]), words.maybe(f"severity.{severity}", severity)]
 
 
-def _answer(row: Row, told: Row, words: Words) -> list[str]:
-    result = str(told.get("result", ""))
-    return [str(told.get("device_id") or row["entity"]), words.maybe(f"answer.{result}", result)]
-
-
 def _plain(row: Row, told: Row, words: Words) -> list[str]:
     return [str(row["entity"])]
 
@@ -194,7 +188,6 @@ SAYS: dict[str, Callable[[Row, Row, Words], list[str]]] = {
     "complaint": _complaint,
     "alert": _alert,
     "incident": _incident,
-    "device_answer": _answer,
 }
 
 

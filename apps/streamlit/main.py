@@ -21,9 +21,11 @@ from city.problem import CityError  # noqa: E402
 
 PAGES = {
     "home": ":material/dashboard:",
+    "duty": ":material/notifications_active:",
     "twin": ":material/map:",
     "water": ":material/water_drop:",
     "cleaning": ":material/recycling:",
+    "crossing": ":material/directions_walk:",
     "kpi": ":material/monitoring:",
     "data": ":material/database:",
 }

@@ -169,6 +169,14 @@ def deck(place: Place, layers: Iterable[PointLayer], light: bool = False, areas:
     )
 
 
+def zone_areas(shapes: Iterable[tuple[Mapping[str, Any], Colour]]) -> list[pdk.Layer]:
+    """Zones that something is the matter with: geometry and colour of each."""
+    styled = [
+        one for shape, colour in shapes for one in _styled([{"geometry": shape}], [*colour, 46], [*colour, 220], 2.5)
+    ]
+    return [_shapes("zone-areas", styled)] if styled else []
+
+
 def alert_areas(rings: Iterable[Sequence[tuple[float, float]]]) -> list[pdk.Layer]:
     """Areas of public alerts, given as rings of (latitude, longitude)."""
     features = [{"geometry": {"type": "Polygon", "coordinates": [[[lon, lat] for lat, lon in ring]]}} for ring in rings]

@@ -26,6 +26,8 @@ class Cell:
     level: Level | None = None
     number: bool = False
     note: str = ""
+    link: str = ""
+    """Where a press on the text leads: tel:… makes a telephone dial."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,8 @@ def _cell(cell: Cell | str, column: str) -> str:
     sign = f'<i aria-hidden="true">{SIGNS[one.level]}</i>' if one.level else ""
     note = f"<small>{escape(one.note)}</small>" if one.note else ""
     kind = " ".join(filter(None, (f"g-{one.level}" if one.level else "", "g-number" if one.number else "")))
-    return (
-        f'<td class="{kind}" data-column="{escape(column, quote=True)}"><div>{sign}{escape(one.text)}{note}</div></td>'
-    )
+    text = f'<a href="{escape(one.link, quote=True)}">{escape(one.text)}</a>' if one.link else escape(one.text)
+    return f'<td class="{kind}" data-column="{escape(column, quote=True)}"><div>{sign}{text}{note}</div></td>'
 
 
 def legend(items: Iterable[tuple[tuple[int, int, int], str, str]]) -> None:

@@ -35,6 +35,8 @@ class Place:
     known: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     waste_sites: frozenset[str] = frozenset()
+    zone_shapes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """zone_id → GeoJSON geometry."""
 
     def name(self, language: str) -> str:
         return self.name_ru if language == "ru" else self.name_en
@@ -103,6 +105,11 @@ def load(cities_dir: str, city: str) -> Place:
             for feature in outlines.get("sites", EMPTY)["features"]
             if feature["properties"].get("kind") == "waste_site"
         ),
+        zone_shapes={
+            feature["properties"]["zone_id"]: feature["geometry"]
+            for feature in outlines.get("zones", EMPTY)["features"]
+            if "zone_id" in feature["properties"]
+        },
     )
 
 

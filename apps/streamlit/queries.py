@@ -146,3 +146,10 @@ ORDER BY event_at LIMIT 100
 
 QUARANTINE_COUNT = "SELECT count(*) AS messages FROM raw.quarantine WHERE retried_at IS NULL"
 FAILURE_COUNT = "SELECT count(*) AS failures FROM raw.ingest_outcome WHERE NOT success"
+
+# one row per crossing and hour since a day
+CROSSING_HOURS = """
+SELECT site_id, hour, day, people, lightings, used, lit_before_step, false_lightings, lamp_failures
+FROM marts.mart_crossing_hour WHERE day >= ?
+ORDER BY hour, site_id
+"""

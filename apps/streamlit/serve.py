@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from apps.streamlit import look
+from apps.streamlit import look, signin
 from city.settings import Settings
 
 MAIN = Path(__file__).with_name("main.py")
@@ -30,13 +30,17 @@ OPTIONS: dict[str, str | int | bool] = {
 
 
 def command(settings: Settings) -> list[str]:
-    """Arguments for `subprocess.Popen`; the environment must carry the same GORODOK_… settings."""
-    options = {
+    """Arguments for `subprocess.Popen`; the environment must carry the same GORODOK_… settings.
+
+    `signin.prepare` writes the secrets that they name.
+    """
+    options: dict[str, object] = {
         **OPTIONS,
         "server.address": settings.host,
         "server.port": settings.streamlit_port,
         "browser.serverAddress": settings.host,
         "browser.serverPort": settings.streamlit_port,
+        "secrets.files": settings.home / signin.SECRETS,
         **look.theme_options(),
     }
     flags = [f"--{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in options.items()]
@@ -48,5 +52,6 @@ if __name__ == "__main__":
 
     from city.settings import settings
 
+    signin.prepare(settings())
     arguments = command(settings())
     os.execv(arguments[0], arguments)  # noqa: S606 - becomes the server, so that a signal reaches it

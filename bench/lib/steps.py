@@ -12,6 +12,7 @@ from typing import Any
 from bench.lib.processes import Step, environment, python, step
 from city.settings import ROOT, Settings, settings
 from orchestration.lib.dbt_child import PARENT_VARIABLE
+from orchestration.lib.models import BUILD
 from warehouse.lake import dbt_env
 from warehouse.load import load_segments
 from warehouse.lock import writer_lock
@@ -32,9 +33,9 @@ def build(found: Settings) -> tuple[Step, dict[str, Any]]:
 
 
 def dbt_build(found: Settings, *, full_refresh: bool = False) -> Step:
-    """`dbt build` alone, under the writers' lock."""
+    """`dbt build` alone, under the writers' lock, as a Dagster run calls it: without unit tests."""
     project, target = str(ROOT / "dbt"), str(found.home / "dbt" / "bench")
-    command = python("-m", "orchestration.lib.dbt_child", "--quiet", "build", "--project-dir", project)
+    command = python("-m", "orchestration.lib.dbt_child", "--quiet", *BUILD, "--project-dir", project)
     command += ["--profiles-dir", project, "--target-path", target, "--log-path", target]
     if full_refresh:
         command.append("--full-refresh")

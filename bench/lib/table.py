@@ -19,12 +19,16 @@ class Options:
 
     scale: 1 is the size that the goals speak of; 0.01 tries the script in seconds.
     days: length of the generated data where a benchmark has such; None is its own default.
+    doors, rate, seconds: one size instead of the benchmark's own, where it has such (reflex).
     home: where its data lie, kept afterwards; None is a temporary folder that is removed.
     """
 
     scale: float = 1.0
     days: int | None = None
     home: Path | None = None
+    doors: int | None = None
+    rate: float | None = None
+    seconds: float | None = None
 
     def sized(self, number: int, least: int = 1) -> int:
         """`number` at this scale, and at least `least`."""

@@ -25,6 +25,7 @@ Evidence = Literal[
     "electricity_meter",
     "leak_with_order",
     "meter_reading",
+    "resident_notice",
     "vehicle_position",
     "work_order",
 ]

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from ingest.contracts.contract import Contract, FeedSpec, Identifier, Sequence, Text, UtcTime
 
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["0" * 64])]
+
 Kind = Literal[
     "seen",  # an event as the engine saw it, in evaluation order
     "created",  # a command was decided and signed
@@ -61,5 +63,5 @@ class LedgerEntry(Contract):
         default=None, description="From the command's creation to this answer, by the platform's clock"
     )
     detail: Text | None = Field(default=None, description="The rest, as JSON")
-    prev_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(description="Hash of the line before")
-    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(description="SHA-256 of prev_hash and this line")
+    prev_hash: Hash = Field(description="Hash of the line before")
+    hash: Hash = Field(description="SHA-256 of prev_hash and this line")

@@ -1,6 +1,7 @@
 """All topics that devices speak, as one AsyncAPI 3.0 document (asyncapi.com/docs/reference/specification/v3.0.0).
 
-From the platform's side: it receives what devices and services publish, and sends commands.
+From the platform's side: it receives what devices and services publish. Signed commands are no feed: their topics and
+payloads are in docs/devices-protocol.md.
 """
 
 from __future__ import annotations
@@ -13,15 +14,12 @@ from ingest.contracts import CONTRACTS
 from ingest.derive.examples import example_of
 from ingest.topics import PREFIX
 
-SENT = frozenset({"device_command"})
-"""Feeds of the platform's own that a device must read."""
-
 Json = dict[str, Any]
 
 
 def asyncapi() -> Json:
     """The document as JSON values."""
-    feeds = [feed for feed, contract in CONTRACTS.items() if contract.spec.origin != "platform" or feed in SENT]
+    feeds = [feed for feed, contract in CONTRACTS.items() if contract.spec.origin != "platform"]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -65,34 +63,28 @@ class _NoAliases(yaml.SafeDumper):
         return True
 
 
-def _publisher(feed: str) -> str:
-    return "device_id" if feed in ("device_command", "device_answer") else "publisher"
-
-
 def _channel(feed: str) -> Json:
     spec = CONTRACTS[feed].spec
-    publisher = _publisher(feed)
-    whose = "The device" if publisher == "device_id" else "The device or service that publishes"
     return {
-        "address": f"{PREFIX}/{{city}}/{feed}/{{{publisher}}}",
+        "address": f"{PREFIX}/{{city}}/{feed}/{{publisher}}",
         "title": spec.title_en,
         "summary": spec.grain,
         "messages": {feed: {"$ref": f"#/components/messages/{feed}"}},
         "parameters": {
             "city": {"description": "Code of the city: its folder under cities/", "default": "gorodok"},
-            publisher: {"description": f"{whose}; the characters + # / are not allowed"},
+            "publisher": {"description": "The device or service that publishes; the characters + # / are not allowed"},
         },
         "bindings": {"mqtt": {"bindingVersion": "0.2.0"}},
     }
 
 
 def _operation_name(feed: str) -> str:
-    return f"{'send' if feed in SENT else 'receive'}_{feed}"
+    return f"receive_{feed}"
 
 
 def _operation(feed: str) -> Json:
     return {
-        "action": "send" if feed in SENT else "receive",
+        "action": "receive",
         "channel": {"$ref": f"#/channels/{feed}"},
         "summary": CONTRACTS[feed].spec.title_en,
         "messages": [{"$ref": f"#/channels/{feed}/messages/{feed}"}],

@@ -11,6 +11,9 @@ from ingest.derive.fields import columns_of, fields_of
 
 ENVELOPE_NOT_NULL = ("event_at", "received_at", "clock_status")
 
+QUOTED = frozenset({"at"})
+"""Columns that a test must quote: DuckDB reads `at` as the beginning of time travel."""
+
 
 def dbt_sources() -> dict[str, Any]:
     """The YAML's content; a key field that a contract leaves optional may be null and is not tested."""
@@ -47,6 +50,8 @@ def _table(feed: str) -> dict[str, Any]:
 
 def _column(name: str, description: str, not_null: bool) -> dict[str, Any]:
     column: dict[str, Any] = {"name": name, "description": description}
+    if name in QUOTED:
+        column["quote"] = True
     if not_null:
         column["data_tests"] = ["not_null"]
     return column

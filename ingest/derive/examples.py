@@ -52,6 +52,8 @@ def _value(name: str, about: dict[str, Any], definitions: dict[str, Any]) -> Any
 
 
 def _scalar(name: str, plain: dict[str, Any]) -> Any:
+    if plain.get("examples"):
+        return plain["examples"][0]
     if "enum" in plain or "const" in plain:
         return plain.get("enum", [plain.get("const")])[0]
     if plain.get("type") in ("number", "integer"):

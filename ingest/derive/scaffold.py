@@ -18,7 +18,7 @@ from ingest.derive.arrow import ENVELOPE, landing_schema
 LINE = 120
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 SQL_WORDS = frozenset(
-    {"timestamp", "sequence", "source", "status", "scope", "references", "field", "value", "position"}
+    {"timestamp", "sequence", "source", "status", "scope", "references", "field", "value", "position", "at", "by"}
 )
 """Words that are quoted in SQL: types and keywords of some dialect, so that nobody has to wonder."""
 STAGING = """\

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from actuation.publish import publish
 from city.settings import Settings
 from ingest.contracts.incident import Incident
 from orchestration.lib import incidents, silence
+from orchestration.lib.telling import publish
 
 JOB = "publish_incidents"
 

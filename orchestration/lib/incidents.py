@@ -9,7 +9,6 @@ from hashlib import sha256
 
 import dagster as dg
 
-from actuation.publish import publish
 from city.settings import Settings
 from city_state.read import feeds, latest
 from ingest.broker.client import BrokerUnreachableError
@@ -18,6 +17,7 @@ from ingest.intake import Intake
 from ingest.parcel import Parcel
 from ingest.publish import NotDeliveredError
 from orchestration.lib.silence import Heard
+from orchestration.lib.telling import publish
 
 ASK_AGAIN_S = 60
 """A run that should have published and did not is asked for again after this long."""

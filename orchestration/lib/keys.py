@@ -24,8 +24,13 @@ def raw(feed: str) -> dg.AssetKey:
 CONTRACT_CHECK = "contract"
 """Name of the Great Expectations check of every raw table."""
 
+FRESH_CHECK = "fresh"
+"""Name of the check of every raw table whose feed owes freshness."""
+
+DRILL_CHECK = dg.AssetCheckKey(dg.AssetKey(["marts", "mart_drill_house"]), "drilled_in_time")
+"""Asked daily by a job of its own: a drill that is late is no fault of a build."""
+
 WRITES = "gorodok/writes"
-"""Tag of runs that write the same thing: `lake`, `devices`. One at a time of each (dagster.yaml)."""
+"""Tag of runs that write the same thing. One at a time of each (dagster.yaml)."""
 
 LAKE_RUN = {WRITES: "lake"}
-DEVICES_RUN = {WRITES: "devices"}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +20,9 @@ from city.settings import ROOT, Settings
 from orchestration.lib.telemetry import OFF
 
 PROJECT = ROOT / "dbt"
+PARSED = "partial_parse.msgpack"
+"""dbt's own name for what it has parsed."""
+
 PARSED_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
 
 NO_LAKE = {"GORODOK_LAKE_ATTACH": "ducklake:parse-only", "GORODOK_LAKE_DATA": "/nowhere/"}
@@ -48,6 +53,30 @@ def target_dir(settings: Settings) -> Path:
 
 def runs_dir(settings: Settings) -> Path:
     return settings.home / "dbt" / "runs"
+
+
+def take_parsed(settings: Settings, folder: Path) -> None:
+    """Gives a run what the last build had parsed, so that dbt reads the changed files only (5 s of processor time).
+
+    What `_parse` leaves cannot serve: it was parsed without a lake, and dbt parses all again for another profile.
+    dbt itself compares every file's checksum, the profile and the variables, so an old one is never believed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(_built(settings), folder / PARSED)
+
+
+def keep_parsed(settings: Settings, folder: Path) -> None:
+    """Keeps what this run has parsed for the next one; whole or not at all."""
+    fresh = _built(settings).with_name(f".{PARSED}-{os.getpid()}")
+    fresh.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(folder / PARSED, fresh)
+        fresh.rename(_built(settings))
+
+
+def _built(settings: Settings) -> Path:
+    return settings.home / "dbt" / "built" / PARSED
 
 
 def dbt_command(settings: Settings) -> Path:

@@ -71,10 +71,12 @@ def build(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[Any
     that fails, and dbt's own crash, fail the run.
     """
     folder = _run_folder(settings, context.run.run_id)
+    manifest.take_parsed(settings, folder)
     with _environment(settings):
         call = _resource(settings).cli(BUILD, context=context, target_path=folder, raise_on_error=False)
         for event in call.stream():
             yield _with_rows(event, settings, call.manifest) if isinstance(event, dg.Output) else event
+    manifest.keep_parsed(settings, folder)
     _raise_for_errors(context, folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster import MetadataValue
@@ -10,7 +11,7 @@ from dagster import MetadataValue
 from city.settings import Settings
 from ingest.contracts import CONTRACTS
 from ingest.quality.check import Failure, SuiteResult
-from orchestration.lib import batch, keys, landing, pictures
+from orchestration.lib import batch, freshness, keys, landing, pictures
 from orchestration.lib.batch import Loaded
 from orchestration.lib.selection import made_of
 from warehouse.load import load_segments
@@ -50,6 +51,7 @@ def ops_specs() -> list[dg.AssetSpec]:
     said = {
         "segment": "One row per loaded segment of the landing log.",
         "conflict": "One row per message whose key was known and whose content differed.",
+        "device": "One row per device of the city's register, with house and address.",
     }
     return [
         dg.AssetSpec(dg.AssetKey(["ops", name]), group_name=keys.PLATFORM, description=text, kinds={"duckdb", "table"})
@@ -66,16 +68,19 @@ def contract_check(feed: str) -> dg.AssetCheckSpec:
 
 
 def load_and_check(settings: Settings, feeds: Sequence[str]) -> Iterator[dg.MaterializeResult]:
-    """Loads, then gives one result for each feed. A feed with nothing new has one too, with rows 0 and no check:
+    """Loads, then gives one result for each feed. A feed with nothing new has one too, with rows 0 and no contract
 
-    Dagster skips a step when one of its inputs was skipped, and dbt is one step over all feeds.
+    check: Dagster skips a step when one of its inputs was skipped, and dbt is one step over all feeds. Whether its
+    data are fresh says the check `fresh`, from the newest row in the lake.
     """
     loaded = {each.feed: each for each in batch.by_feed(load_segments(settings, feeds))}
+    fresh = freshness.results(settings, feeds, datetime.now(UTC))
     for feed in feeds:
+        checks = [fresh[feed]] if feed in fresh else []
         if feed in loaded:
-            yield _result(settings, loaded[feed])
+            yield _result(settings, loaded[feed], checks)
         else:
-            yield dg.MaterializeResult(asset_key=keys.raw(feed), metadata={"rows": 0})
+            yield dg.MaterializeResult(asset_key=keys.raw(feed), metadata={"rows": 0}, check_results=checks)
 
 
 def is_busy(instance: dg.DagsterInstance) -> bool:
@@ -98,9 +103,11 @@ def answer(settings: Settings, decision: landing.Decision, context: dg.SensorEva
     return dg.SensorResult(run_requests=[request], cursor=cursor, asset_events=seen)
 
 
-def _result(settings: Settings, loaded: Loaded) -> dg.MaterializeResult:
+def _result(settings: Settings, loaded: Loaded, checks: Sequence[dg.AssetCheckResult]) -> dg.MaterializeResult:
     return dg.MaterializeResult(
-        asset_key=keys.raw(loaded.feed), metadata=_metadata(settings, loaded), check_results=[_check(settings, loaded)]
+        asset_key=keys.raw(loaded.feed),
+        metadata=_metadata(settings, loaded),
+        check_results=[_check(settings, loaded), *checks],
     )
 
 

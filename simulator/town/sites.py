@@ -126,7 +126,9 @@ def devices(sites: list[dict[str, Any]], stops: list[dict[str, Any]]) -> list[di
         if kind in ("waste_site", "crossing", "yard"):
             features.append(_device(f"cam-{site_id}", "camera", ("Камера", "Camera"), mount))
         if kind == "crossing":
-            features.append(_device(f"lamp-{site_id}", "lamp", ("Светильник", "Lamp"), mount))
+            lamp = _device(f"lamp-{site_id}", "lamp", ("Светильник", "Lamp"), mount)
+            lamp["properties"]["passport"] = _passport(int(site_id[-2:]))
+            features.append(lamp)
             features.append(_device(f"radar-{site_id}", "radar", ("Радар присутствия", "Presence radar"), mount))
         if kind == "shelter":
             features.append(_device(f"door-{site_id}", "door", ("Дверь", "Door"), mount))
@@ -158,6 +160,19 @@ def _of_zones() -> list[dict[str, Any]]:
         mount = Mount(list(town.degrees((x, y + 60))), name_ru, name_en, zone_id)
         features.append(_device(f"siren-{zone_id}", "siren", ("Сирена", "Siren"), mount))
     return features
+
+
+def _passport(number: int) -> dict[str, Any]:
+    """The city's requirement to a crossing's lamp, and what was measured at acceptance (made up, as the town is)."""
+    return {
+        "requirement_ru": "Пешеход на переходе виден водителю с 100 м",
+        "requirement_en": "A driver sees a pedestrian on the crossing from 100 m",
+        "required": 100,
+        "measured": 108 + 7 * number % 20,
+        "unit": "m",
+        "measured_on": f"2026-09-{10 + number:02d}",
+        "document": f"Акт приёмки № {number}",
+    }
 
 
 ACTIONS = {

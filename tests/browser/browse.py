@@ -14,7 +14,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-PAGES = ("home", "twin", "water", "cleaning", "kpi", "data")
+PAGES = ("home", "twin", "water", "cleaning", "crossing", "kpi", "data")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 MISSING = None if CHROMIUM and DRIVER else "chromium and chromedriver are not installed (Debian: chromium-driver)"

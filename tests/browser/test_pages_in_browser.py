@@ -29,12 +29,12 @@ pytestmark = [
 SCREENS = Path(__file__).resolve().parents[2] / "artefacts" / "screens"
 SAYS = {
     "ru": {"home": "Что не так сейчас", "twin": "Слои", "water": "Ночной расход", "cleaning": "Площадки на карте",
-           "kpi": "Как считается", "data": "Загрузки"},
+           "crossing": "По часам суток", "kpi": "Как считается", "data": "Загрузки"},
     "en": {"home": "What is wrong now", "twin": "Layers", "water": "Night flow", "cleaning": "Sites on the map",
-           "kpi": "How it is computed", "data": "Loads"},
+           "crossing": "By hour of the day", "kpi": "How it is computed", "data": "Loads"},
 }  # fmt: skip
 MAPS = ("home", "twin", "cleaning")
-CHARTS = ("water", "cleaning", "kpi")
+CHARTS = ("water", "cleaning", "crossing", "kpi")
 # On a deep link Streamlit's front end looks for its server below the page's path first, and then at the root.
 PROBES = ("/_stcore/health - Failed to load resource", "/_stcore/host-config - Failed to load resource")
 

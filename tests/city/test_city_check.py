@@ -110,3 +110,9 @@ def test_check_says_no_with_json(cli, town):
     problems = json.loads(said.stdout)["problems"]
     assert {one["key"] for one in problems} == {"population", "populaton"}
     assert cli("check", "nowhere").exit_code == 2
+
+
+def test_a_lamp_that_was_not_accepted_is_found(town):
+    edit(town / "devices.geojson", '"required":100', '"required":500')
+    found = [one for one in check_city(town) if "passport" in one.key]
+    assert [(one.file, "not accepted" in one.remedy) for one in found] == [("devices.geojson", True)]

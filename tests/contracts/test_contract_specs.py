@@ -27,7 +27,7 @@ def test_every_module_of_the_folder_is_a_feed() -> None:
 
 def test_the_feeds_that_the_platform_promises_are_there() -> None:
     promised = {"meter_reading", "scada_reading", "vehicle_position", "camera_event", "complaint", "alert"}
-    assert promised | {"device_command", "device_answer", "quarantine"} <= set(CONTRACTS)
+    assert promised | {"ledger_entry", "incident", "quarantine"} <= set(CONTRACTS)
 
 
 def test_a_contract_in_a_module_of_another_name_is_refused(tmp_path: Path) -> None:

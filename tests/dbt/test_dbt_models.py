@@ -165,6 +165,29 @@ def work_orders() -> list[dict[str, Any]]:
     return rows
 
 
+def ledger() -> list[dict[str, Any]]:
+    """A live command a day to the doors of zone dma-2: the first opens after 200 ms, the second never answers."""
+    rows = []
+    for day in range(DAYS):
+        at = FIRST + timedelta(days=day, hours=12)
+        common = {
+            "ledger_id": "l", "mode": "live", "command_id": f"c-{day}", "entity": f"c-{day}", "target": "zone:dma-2",
+            "action": "unlock", "scenario": "missile_alert", "version": "1", "run_id": f"run-{day}",
+            "trigger_kind": "alert", "trigger_key": f"a-{day}", "prev_hash": "0" * 64, "hash": "0" * 64,
+        }  # fmt: skip
+        lines = [
+            (0.0, {"kind": "created", "detail": '{"expected": 2, "effect": {"target": {"kinds": ["door"]}}}'}),
+            (0.001, {"kind": "sent"}),
+            (0.2, {"kind": "acked", "device_id": "door-shelter-01", "answer_ms": 200.0}),
+            (300.0, {"kind": "expired", "device_id": "door-shelter-04", "reason": "silent"}),
+        ]
+        rows += [
+            {**common, "seq": day * 4 + number + 1, "at": at + timedelta(seconds=seconds), **more}
+            for number, (seconds, more) in enumerate(lines)
+        ]
+    return rows
+
+
 FEEDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "vehicle_position": positions,
     "meter_reading": meters,
@@ -174,6 +197,7 @@ FEEDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "meter_flag": meter_flags,
     "leak_finding": leak_findings,
     "work_order": work_orders,
+    "ledger_entry": ledger,
 }
 
 
@@ -190,7 +214,9 @@ class Story:
             for row in make():
                 (late if chance.random() < 0.2 else {feed: early})[feed].append(row)
             # the last day has not come yet
-            event = {"vehicle_position": "timestamp", "complaint": "updated_datetime"}.get(feed, "event_time")
+            event = {"vehicle_position": "timestamp", "complaint": "updated_datetime", "ledger_entry": "at"}.get(
+                feed, "event_time"
+            )
             today = FIRST + timedelta(days=DAYS - 1)
             late[feed] += [row for row in early if row[event] >= today]
             early = [row for row in early if row[event] < today]
@@ -247,7 +273,7 @@ def test_nothing_is_lost_or_doubled(story: Story) -> None:
     assert health.keys() == CONTRACTS.keys()
     for feed, make in FEEDS.items():
         assert health[feed]["rows_total"] == len(make()), feed
-        assert health[feed]["duplicates_total"] > 0 or feed == "camera_event"
+        assert health[feed]["duplicates_total"] > 0 or feed in ("camera_event", "ledger_entry")
         assert health[feed]["conflicts_total"] == 0
     assert health["trip_update"]["rows_total"] == 0
     assert health["trip_update"]["is_silent"] is None
@@ -395,6 +421,23 @@ def test_cameras_and_platform(story: Story) -> None:
     assert all(row["value"] is None for row in kept)
 
 
+def test_commands_of_the_ledger(story: Story) -> None:
+    """A door of the city's register that answered and one that did not, each day."""
+    rows = story.lake.rows("SELECT * FROM marts.mart_command ORDER BY commanded_at, device_id")
+    assert len(rows) == 2 * DAYS
+    assert [row["result"] for row in rows] == ["done", None] * DAYS
+    assert {row["house_id"] for row in rows} == {"b-011", "b-139"}
+    runs = story.lake.rows("SELECT expected, done, silent, doors, doors_answered, p99_ms FROM marts.mart_scenario_run")
+    assert runs == [{"expected": 2, "done": 1, "silent": 1, "doors": 2, "doors_answered": 1, "p99_ms": 200}] * DAYS
+    assert story.kpi("alert_doors_answered") == {day(n): 50 for n in range(DAYS)}
+    assert story.kpi("alert_last_answer_seconds") == {day(n): pytest.approx(0.2) for n in range(DAYS)}
+    assert story.kpi("alert_commands_refused") == {day(n): 0 for n in range(DAYS)}
+    assert story.kpi("alert_houses_ready") == {}  # nobody drilled: not known, never zero
+    houses = story.lake.rows("SELECT answered_share FROM marts.mart_drill_house")
+    assert len(houses) == 4
+    assert {house["answered_share"] for house in houses} == {None}
+
+
 def test_iq_is_thin_and_honest(story: Story) -> None:
     rows = {row["code"]: row for row in story.lake.rows("SELECT * FROM marts.mart_iq_indicator")}
     assert len(rows) == 47
@@ -448,7 +491,8 @@ def test_cli_tells_the_day(story: Story, monkeypatch: pytest.MonkeyPatch) -> Non
     on_time = kpis["appeals_closed_on_time"]
     assert (on_time["value"], on_time["numerator"], on_time["denominator"]) == (50, 5, 10)
     assert (on_time["previous_value"], on_time["trend"], on_time["on_target"]) == (100, "worse", False)
-    assert kpis["alert_commands_done"]["value"] is None
+    assert kpis["alert_commands_done"]["value"] == 50
+    assert kpis["alert_houses_ready"]["value"] is None
     table = gorodok(story, monkeypatch, "--day", "2026-03-06")
     assert "Обращения" in table.stdout
     assert "50 ▼ !" in table.stdout

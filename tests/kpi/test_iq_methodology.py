@@ -45,7 +45,7 @@ def test_seeds_are_fresh() -> None:
 def test_only_yes_no_parameters_have_evidence() -> None:
     told = [one for one in methodology().indicators if any(p.evidence for p in one.parameters)]
     assert {one.kind for one in told} == {"presence"}
-    assert [one.code for one in told] == ["c1", "c13", "c18", "c28"]
+    assert [one.code for one in told] == ["c1", "c13", "c16", "c18", "c28"]
 
 
 def test_unknown_keys_are_refused(tmp_path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from city.settings import Settings
 from ingest.contracts import CONTRACTS
 from orchestration.lib.discovery import discover
-from orchestration.lib.keys import CONTRACT_CHECK
+from orchestration.lib.keys import CONTRACT_CHECK, FRESH_CHECK
 from orchestration.lib.policy import apply_policy
 from orchestration.lib.telemetry import OFF
 
@@ -77,8 +77,12 @@ def test_dbts_tests_are_asset_checks(definitions: dg.Definitions) -> None:
 def test_every_asset_has_an_owner_and_every_feed_that_owes_freshness_has_it(definitions: dg.Definitions) -> None:
     found = nodes(definitions)
     assert [name for name, node in found.items() if not node.owners] == []
+    checks = definitions.resolve_asset_graph().asset_check_keys
     for feed, contract in CONTRACTS.items():
-        assert (found[f"landed/{feed}"].freshness_policy is not None) == bool(contract.spec.freshness_s)
+        due = bool(contract.spec.freshness_s)
+        assert (found[f"landed/{feed}"].freshness_policy is not None) == due
+        assert (dg.AssetCheckKey(dg.AssetKey(["raw", feed]), FRESH_CHECK) in checks) == due
+        assert found[f"raw/{feed}"].freshness_policy is None  # a build without news would make it look fresh
 
 
 def test_telemetry_is_off_in_the_instance_and_for_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

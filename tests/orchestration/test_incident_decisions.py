@@ -62,7 +62,7 @@ def test_silence_converges(ages: list[float]) -> None:
 def test_a_job_that_fails_again_and_again_is_one_incident_and_one_success_closes_it() -> None:
     (incident,) = of_failed_run("load_and_build", "run-1", "boom", [], NOW)
     assert of_failed_run("load_and_build", "run-2", "boom", [incident], NOW) == []
-    assert of_good_run("react", [incident], NOW) == []
+    assert of_good_run("maintain_lake", [incident], NOW) == []
     (closed,) = of_good_run("load_and_build", [incident], NOW)
     assert closed.status == "closed"
 

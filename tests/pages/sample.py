@@ -42,6 +42,8 @@ CREATE TABLE marts.mart_vehicle_day (day DATE, vehicle_id VARCHAR, route_id VARC
     max_gap_s DOUBLE, intervals BIGINT, intervals_in_norm BIGINT, jumps BIGINT);
 CREATE TABLE marts.mart_camera_event (event_id VARCHAR, camera_id VARCHAR, site_id VARCHAR, event_at TIMESTAMPTZ,
     class_name VARCHAR, confidence DOUBLE, frame_ref VARCHAR, latitude DOUBLE, longitude DOUBLE);
+CREATE TABLE marts.mart_crossing_hour (site_id VARCHAR, hour TIMESTAMP, day DATE, people BIGINT, lightings BIGINT,
+    used BIGINT, lit_before_step BIGINT, false_lightings BIGINT, lamp_failures BIGINT);
 CREATE TABLE marts.mart_site (site_id VARCHAR, last_event_at TIMESTAMPTZ, last_class VARCHAR, last_confidence DOUBLE,
     events_7d BIGINT, open_tasks BIGINT);
 """
@@ -70,6 +72,7 @@ def fill_lake(settings: Settings, now: datetime) -> None:
             ("marts.mart_vehicle_day", vehicle_rows(chance, now)),
             ("marts.mart_camera_event", camera_rows(now)),
             ("marts.mart_site", site_rows(now)),
+            ("marts.mart_crossing_hour", crossing_rows(chance, now)),
             ("ops.segment", segment_rows(now)),
         ):
             marks = ", ".join("?" for _ in rows[0])
@@ -157,6 +160,22 @@ def site_rows(now: datetime) -> list[Row]:
         last = max((row for row in camera_rows(now) if row[2] == site), key=lambda row: row[3])
         at = now - timedelta(days=2) if number == 5 else last[3]
         rows.append((site, at, last[4], last[5], 14, 1 if last[4] != "waste_ok" or number == 3 else 0))
+    return rows
+
+
+def crossing_rows(chance: random.Random, now: datetime) -> list[Row]:
+    """A week of six crossings, busy by day; one lamp fails twice."""
+    rows: list[Row] = []
+    for day in _days(now)[-7:]:
+        for hour in range(6, 24):
+            for number in range(1, 7):
+                lightings = chance.randint(0, 14 if 7 <= hour <= 19 else 4)
+                false = min(lightings, chance.choice((0, 0, 1)))
+                used = lightings - false
+                late = min(used, chance.choice((0, 0, 0, 0, 1)))
+                failed = 1 if number == 4 and hour == 21 and day.day % 3 == 0 else 0
+                at = datetime(day.year, day.month, day.day, hour)  # the clock on the wall
+                rows.append((f"crossing-{number:02d}", at, day, used + 3, lightings, used, used - late, false, failed))
     return rows
 
 

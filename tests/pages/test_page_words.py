@@ -85,7 +85,6 @@ def test_codes_of_the_contracts_have_words(language: str) -> None:
         ("incident", "kind", "incident"),
         ("scada_reading", "quantity", "quantity"),
         ("meter_reading", "medium", "medium"),
-        ("device_answer", "result", "answer"),
         ("ingest_outcome", "stage", "stage"),
     ):
         codes = CONTRACTS[feed].model_fields[field].annotation.__args__  # type: ignore[union-attr]

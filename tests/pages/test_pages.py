@@ -15,10 +15,26 @@ from city import settings as city_settings
 from city.settings import Settings
 from tests.pages import sample
 
-PAGES = ("home", "twin", "water", "cleaning", "kpi", "data")
+PAGES = ("home", "twin", "water", "cleaning", "crossing", "kpi", "data")
 HEADINGS = {
-    "ru": ("Город сегодня", "Цифровой двойник", "Потери воды", "Уборка и площадки", "Показатели", "Данные"),
-    "en": ("The city today", "Digital twin", "Water loss", "Cleaning and waste sites", "Key figures", "Data"),
+    "ru": (
+        "Город сегодня",
+        "Цифровой двойник",
+        "Потери воды",
+        "Уборка и площадки",
+        "Умные переходы",
+        "Показатели",
+        "Данные",
+    ),
+    "en": (
+        "The city today",
+        "Digital twin",
+        "Water loss",
+        "Cleaning and waste sites",
+        "Smart crossings",
+        "Key figures",
+        "Data",
+    ),
 }
 TITLES = {language: dict(zip(PAGES, names, strict=True)) for language, names in HEADINGS.items()}
 

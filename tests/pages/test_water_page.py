@@ -21,6 +21,7 @@ from streamlit.testing.v1 import AppTest
 from apps.streamlit import data
 from apps.streamlit.judge import ZoneFinding
 from apps.streamlit.water import drawing, facts, leaks, meeting, presser, sankey, todo
+from apps.streamlit.who import Person
 from apps.streamlit.words import Words
 from city import settings as city_settings
 from city.settings import Settings
@@ -136,9 +137,13 @@ def test_alternatives_that_are_no_list_are_none() -> None:
 
 
 def test_who_presses() -> None:
-    assert presser.signed_in({}) is None
-    assert presser.signed_in({"is_logged_in": False, "name": "x"}) == ""
-    assert presser.signed_in({"is_logged_in": True, "name": "Иванова", "email": "i@x"}) == "Иванова"
+    """Without a provider a name is written; with one only a duty officer or an admin presses, under their own name."""
+    known = {"name": "Иванова", "signed_in": True, "can_sign_in": True}
+    assert presser.signed_in(Person()) is None
+    assert presser.signed_in(Person(can_sign_in=True)) == ""
+    assert presser.signed_in(Person(**known, role="viewer")) == ""
+    assert presser.signed_in(Person(**known, role="duty", ended=True)) == ""
+    assert presser.signed_in(Person(**known, role="duty")) == "Иванова"
 
 
 # --- the page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actuation.scenario.effect import CommandDevices, NotifyPeople, OpenTask, PublishCap
+from actuation.scenario.effect import CommandDevices, NotifyPeople, OpenTask, PublishCap, RaiseIncident
 from actuation.scenario.event import Event
 from actuation.scenario.model import Scenario
 from actuation.scenario.program import Program
@@ -137,6 +137,13 @@ def test_an_alert_that_expired_before_it_came_does_nothing(run: Run) -> None:
     assert run.give(alert(lasts_s=60), 61) == ()
 
 
+def test_an_old_alert_without_expires_does_nothing(run: Run) -> None:
+    """An index that still lists last week's alert: nobody opens doors for it."""
+    assert run.give(alert("a2", lasts_s=None), 10_799) != ()
+    run.wait(10_800)
+    assert run.give(alert(lasts_s=None), 10_800) == ()
+
+
 def test_without_expires_the_longest_hold_ends_it(run: Run) -> None:
     run.give(alert(lasts_s=None))
     assert ("siren_off", "dma-1") in commands(run.wait(10_801))
@@ -151,6 +158,17 @@ def test_a_restricted_alert_acts_but_is_neither_shown_nor_passed_on(run: Run) ->
     assert ("unlock", "dma-1") in commands(done)
     assert commands(done, "show") == []
     assert "PublishCap" not in names(done)
+    assert [one.audience for one in done if isinstance(one, NotifyPeople)] == ["duty"]
+
+
+def test_what_is_restricted_is_not_told_in_an_incident_either(run: Run) -> None:
+    event = alert(event="Шторм", category=["Met"], headline="тайна")
+    open_, restricted = run.give(event), dict(event.body) | {"scope": "Private", "identifier": "b"}
+    secret = run.give(Event("alert", "b", at(1), restricted | {"sent": at(1).isoformat()}, ("dma-1",), "verified"))
+    (first,) = [one for one in open_ if isinstance(one, RaiseIncident)]
+    (second,) = [one for one in secret if isinstance(one, RaiseIncident)]
+    assert "тайна" in str(first.incident)
+    assert "тайна" not in str(second.incident)
 
 
 def test_the_lease_is_kept_alive_while_the_run_lasts(run: Run) -> None:
@@ -194,6 +212,9 @@ def test_all_clear_by_button_ends_the_named_zones_only(run: Run) -> None:
     assert commands(run.give(press("stop", "missile_alert", "Anna", 70, zones=())), "siren_off") == [
         ("siren_off", "dma-2")
     ]
+    assert run.give(alert(zones=("dma-1", "dma-2")), 80) == (), "the source says it again"
+    run.wait(2_000)
+    assert run.give(alert(zones=("dma-1", "dma-2")), 2_001) == ()
 
 
 def test_the_scenario_all_clear_needs_two_and_ends_all_alerts_of_the_zone(run: Run) -> None:
@@ -308,7 +329,7 @@ def test_a_silent_feed_is_told_again_after_half_an_hour_and_when_it_is_back(run:
     assert len(run.wait(1_801)) == 1
     body = {"incident_id": "i", "kind": "feed_silent", "status": "closed", "subject": "scada_reading"}
     back = run.give(Event("incident", "i|closed", at(2_000), body, (), "verified"))
-    assert [one.template for one in back if isinstance(one, NotifyPeople)] == ["all_clear"]
+    assert [one.template for one in back if isinstance(one, NotifyPeople)] == ["feed_back"]
 
 
 def test_a_water_incident_makes_a_task_in_its_zone(run: Run) -> None:

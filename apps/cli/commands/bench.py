@@ -23,6 +23,9 @@ def bench(
     scale: float = typer.Option(1.0, min=0.0001, help="1 is the size that the goals speak of; 0.01 tries the script"),
     days: int | None = typer.Option(None, min=1, help="Days of generated data, where a benchmark has such"),
     home: Path | None = typer.Option(None, help="Folder for its data, kept; default: a temporary one"),
+    doors: int | None = typer.Option(None, min=1, help="reflex: so many doors instead of 100, 1,000 and 10,000"),
+    rate: float | None = typer.Option(None, min=0.1, help="reflex: events a second instead of 10, 100 and 1,000"),
+    seconds: float | None = typer.Option(None, min=0.1, help="reflex: length of each measurement, s"),
     as_json: bool = typer.Option(False, "--json", help="Machine-readable"),
 ) -> None:
     """Measure this machine: a table with ratios taken in one run. Needs a checkout and an idle machine."""
@@ -44,7 +47,7 @@ def bench(
         fail(f"no benchmark is called {name!r}", f"One of: {', '.join(discovery.names())}")
     try:
         with err.status(f"{name}…"):
-            table = found(Options(scale=scale, days=days, home=home))
+            table = found(Options(scale, days, home, doors, rate, seconds))
     except (FileNotFoundError, RuntimeError) as error:
         fail(f"{name}: {error}")
     if as_json:

@@ -16,7 +16,17 @@ from apps.cli.output import GOOD, NO, err, fail, out
 from apps.cli.processes import Processes, ProcessFailedError
 from city.settings import Settings, settings
 
-STOP_ORDER = ["streamlit", "dagster-daemon", "dagster-webserver", "simulator", "pull", "gateway", "broker"]
+STOP_ORDER = [
+    "streamlit",
+    "signin",
+    "dagster-daemon",
+    "dagster-webserver",
+    "simulator",
+    "pull",
+    "reflex",
+    "gateway",
+    "broker",
+]
 """Sources first, then who listens to them, so that what was sent is landed."""
 
 DRAIN_S = 30.0
@@ -36,7 +46,8 @@ def demo(
     from warehouse.catalog import stop_embedded
 
     found = settings()
-    processes = Processes(found)
+    signin = once is None and _has_no_provider(found)
+    processes = Processes(found, {"GORODOK_DEMO_SIGNIN": "true"} if signin else {})
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job has SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     try:
@@ -53,6 +64,11 @@ def demo(
         stop_embedded(found)
 
 
+def _has_no_provider(found: Settings) -> bool:
+    """Then the demo's own sign-in is started; on an address that others reach there is none, and all are viewers."""
+    return found.oidc_issuer is None and found.host in ("127.0.0.1", "localhost", "::1")
+
+
 def _start_traffic(found: Settings, processes: Processes) -> None:
     from ingest.broker.address import parse_address
 
@@ -66,10 +82,27 @@ def _start_traffic(found: Settings, processes: Processes) -> None:
     health = f"http://{found.host}:{found.gateway_port}/health"
     processes.wait_ready("gateway", lambda: _ok(health))
     out.print(f"  gateway    {health}")
+    _make_keys(found)
+    processes.start("reflex")
     processes.start("simulator")
     processes.start("pull")
     processes.wait_ready("simulator", lambda: _port_open(found.host, found.simulator_port))
     out.print(f"  simulator  http://{found.host}:{found.simulator_port}/")
+    reflex = f"http://{found.host}:{found.reflex_port}/health"
+    processes.wait_ready("reflex", lambda: _ok(reflex), timeout_s=60)
+    out.print(f"  reflex     {reflex}  (drills; live doors need a broker with access lists)")
+
+
+def _make_keys(found: Settings) -> None:
+    """The city's first keys, and an identity for each simulated device."""
+    from actuation.keys import change
+    from actuation.keys.record import RING
+    from apps.cli.commands.keys import write_identities
+    from simulator.speak.controllers import identities_path
+
+    if not (found.keys_dir / RING).exists():
+        change.create(found.keys_dir, found.city)
+    write_identities(found, identities_path(found))
 
 
 def _live(found: Settings, processes: Processes) -> None:
@@ -81,6 +114,12 @@ def _live(found: Settings, processes: Processes) -> None:
         "streamlit": f"http://{found.host}:{found.streamlit_port}/",
         "dagster-webserver": f"http://{found.host}:{found.dagster_port}/",
     }
+    if _has_no_provider(found):
+        # not in the Procfile: people without passwords are for a demo only
+        processes.start("signin", "python -m apps.signin")
+        keys = f"http://{found.host}:{found.signin_port}/jwks"
+        processes.wait_ready("signin", lambda: _answers(keys))
+        out.print("  sign-in    without passwords, on this machine only (duty1, duty2, admin, viewer)")
     for name in ("streamlit", "dagster-webserver", "dagster-daemon"):
         processes.start(name)
     for name, address in pages.items():

@@ -20,7 +20,7 @@ from city.geometry import features
 from city.layers import Device
 from city.problem import CityError
 from city.profile import load_city
-from city.settings import settings
+from city.settings import Settings, settings
 
 keys = typer.Typer(
     no_args_is_help=True, help="Ключи подписи команд и ключи устройств / Keys that sign commands, keys of devices"
@@ -120,6 +120,28 @@ def export(
     except OSError as error:
         fail(f"--out: {error}", "name a file in a folder of yours", 2)
     out.print(str(to), markup=False)
+
+
+@keys.command("identities")
+def identities(
+    to: Annotated[Path, typer.Option("--out", help="Файл (0600) / A file (0600)")],
+) -> None:
+    """Write the identity of every device that acts, one JSON line each: for the simulator and for a workshop."""
+    try:
+        count = write_identities(settings(), to)
+    except KeysError as error:
+        fail(error.message, error.remedy, 1)
+    out.print(f"{to}: {count}", markup=False)
+
+
+def write_identities(found: Settings, to: Path) -> int:
+    """The file of the simulator's devices; gives how many. KeysError when there are no keys."""
+    ring = KeyRing.load(found)
+    devices = [each.properties for each in features(load_city(found), "devices")]
+    lines = [json.dumps(identity(ring, each), ensure_ascii=False) for each in devices if each.actions]
+    to.parent.mkdir(parents=True, exist_ok=True)
+    _write(to, ("\n".join(lines) + "\n").encode())
+    return len(lines)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import typer
 
+from apps.cli.output import BAD, fail
 from city.settings import settings
 
 
@@ -24,8 +25,13 @@ def serve(name: Server = typer.Argument(help="Which one")) -> None:
     """Become the Dagster UI, the Dagster daemon or the Streamlit server, on GORODOK_HOST and its port."""
     found = settings()
     if name is Server.streamlit:
+        from apps.streamlit import signin
         from apps.streamlit.serve import command
 
+        try:
+            signin.prepare(found)
+        except signin.SigninError as error:
+            fail(str(error), "docs/operations/sign-in.md names all of them", BAD)
         words = command(found)
     else:
         from orchestration.serve import commands, environment

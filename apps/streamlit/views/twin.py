@@ -22,7 +22,6 @@ FEEDS = (
     "complaint",
     "alert",
     "incident",
-    "device_answer",
 )
 TABLE_ROWS = 300
 

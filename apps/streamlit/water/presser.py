@@ -1,12 +1,10 @@
-"""Who presses: the name of the sign-in where the installation has one, else what the person writes. Never nobody."""
+"""Who presses: the person who signed in where the installation has a provider, else what is written. Never nobody."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import streamlit as st
 
+from apps.streamlit import who
 from apps.streamlit.words import Words
 
 LONGEST = 120
@@ -14,19 +12,16 @@ REMEMBERED = "presser_name"
 """Of this session: a field that is not drawn for a while is forgotten by Streamlit."""
 
 
-def signed_in(claims: Mapping[str, Any]) -> str | None:
-    """The provider's name of the person; "" when there is a provider and nobody has signed in; None without one."""
-    if "is_logged_in" not in claims:
+def signed_in(person: who.Person) -> str | None:
+    """The name of somebody who may press; "" for anybody else where there is a provider; None without a provider."""
+    if not person.can_sign_in:
         return None
-    if not claims["is_logged_in"]:
-        return ""
-    return str(claims.get("name") or claims.get("email") or claims.get("sub") or "")[:LONGEST]
+    return person.label[:LONGEST] if person.may_press and not person.ended else ""
 
 
 def ask(words: Words, key: str) -> str:
     """The name; "" while there is none, and then no button may be pressed."""
-    claims: Mapping[str, Any] = st.user.to_dict() if hasattr(st.user, "to_dict") else {}
-    known = signed_in(claims)
+    known = signed_in(who.here())
     if known is not None:
         if not known:
             st.caption(words("loss.sign_in"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,7 +32,7 @@ def survey(
     except duckdb.CatalogException:
         fail("the lake has no house balance yet", "Build it: gorodok build", code=NO)
     russian = settings().language == "ru"
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "stop": number, "house_id": one.suspicion.house_id, "zone_id": one.suspicion.zone_id,
             "expected_rub": round(one.suspicion.expected_rub), "metres": round(one.metres),

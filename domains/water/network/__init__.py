@@ -1,0 +1,1 @@
+"""The network as the science needs it: read once from an EPANET file, then plain arrays."""
