@@ -119,6 +119,14 @@ def test_running_cost_by_hand() -> None:
     assert min(by_day) == NOW.date() - timedelta(days=2)
 
 
+def test_the_five_dearest_leaks_are_named_and_the_rest_is_one() -> None:
+    many = [found(str(number), cost_day=100.0 * (number + 1)) for number in range(12)]
+    rows = drawing.running_cost(many, {str(number): f"p{number}" for number in range(12)}, NOW, rest="rest")
+    assert set(rows["name"]) == {"p11", "p10", "p9", "p8", "p7", "rest"}
+    week = rows.filter((pl.col("day") == NOW.date()) & (pl.col("name") == "rest"))["rub"][0]
+    assert week == pytest.approx(7 * 100 * sum(range(1, 8)))
+
+
 def test_sankey_is_in_proportion_and_leaves_room_for_words() -> None:
     tall = sankey.heights([900, 60, 30, 10], 300)
     assert tall[0] / tall[1] == pytest.approx(15)

@@ -16,6 +16,7 @@ from ingest.contracts.leak_finding import LeakFinding
 
 AHEAD_DAYS = 7
 BACK_DAYS = 60
+NAMED = 5
 
 
 def long_ago(until: datetime) -> datetime:
@@ -49,20 +50,23 @@ def night_band(nights: pl.DataFrame, words: Words, height: int = 190) -> Any:
     return dressed(band + legitimate + line + dots, words, height)
 
 
-def running_cost(running: Sequence[LeakFinding], names: dict[str, str], now: datetime) -> pl.DataFrame:
+def running_cost(
+    running: Sequence[LeakFinding], names: dict[str, str], now: datetime, *, rest: str = ""
+) -> pl.DataFrame:
     """day, name, rub, is_ahead: roubles that each leak has cost since it began, and will have if it runs on a week.
 
-    Every leak is reckoned at what it loses now: an estimate for a leak that grew. Days without it have no row before
-    it began; the five dearest are named, the rest is one.
+    Every leak is reckoned at what it loses now: an estimate for a leak that grew. The `NAMED` dearest are
+    named, the others together are `rest`; days before the first of them began are left out.
     """
     start = (now - timedelta(days=BACK_DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
     rows = []
+    dearest = {one.finding_id for one in sorted(running, key=lambda one: -(one.cost_day or 0))[:NAMED]}
     for one in running:
         began = max(one.likely_start or one.first_seen, start)
         for step in range(BACK_DAYS + AHEAD_DAYS + 1):
             at = now - timedelta(days=BACK_DAYS - step)
             lasted = max(0.0, (at - began).total_seconds() / 86_400)
-            name = names.get(one.finding_id, one.finding_id)
+            name = names.get(one.finding_id, one.finding_id) if one.finding_id in dearest else rest
             rows.append((at.astimezone(UTC).date(), name, lasted * (one.cost_day or 0), at > now))
     schema = {"day": pl.Date, "name": pl.String, "rub": pl.Float64, "is_ahead": pl.Boolean}
     frame = pl.DataFrame(rows, schema=schema, orient="row")

@@ -72,7 +72,10 @@ def show(leaks: facts.Leaks, zone: str | None, words: Words, now: datetime) -> N
         _detail(chosen, leaks, net, words, now)
     parts.heading(words("loss.curve"), words("loss.curve_note"))
     names = {one.finding_id: name(one, words) for one in running}
-    st.altair_chart(drawing.cost_curve(drawing.running_cost(running, names, now), words), key="cost_curve")
+    st.altair_chart(
+        drawing.cost_curve(drawing.running_cost(running, names, now, rest=words("loss.other_leaks")), words),
+        key="cost_curve",
+    )
     _table(running, leaks, words, now)
 
 
@@ -248,6 +251,7 @@ def _table(running: list[LeakFinding], leaks: facts.Leaks, words: Words, now: da
         order = leaks.order_of(one.finding_id)
         late = order is not None and order.is_open and order.is_late(now)
         state = words("loss.unsent") if order is None else words(f"stage_order.{order.stage}")
+        state = words("loss.late") if late else state
         rows.append(
             [
                 parts.Cell(name(one, words), note=words("loss.seen_ago", age=words.age(one.first_seen, now))),

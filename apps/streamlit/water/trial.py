@@ -42,6 +42,7 @@ def show(leaks: facts.Leaks, words: Words) -> None:
             key="trial_close",
             placeholder=words("loss.close_hint"),
             max_selections=12,
+            select_all=False,
         )
     with right:
         repaired = st.multiselect(
@@ -50,6 +51,7 @@ def show(leaks: facts.Leaks, words: Words) -> None:
             key="trial_repair",
             placeholder=words("loss.repair_hint"),
             disabled=not running,
+            select_all=False,
         )
     started = time.perf_counter()
     try:
