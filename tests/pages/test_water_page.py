@@ -17,12 +17,16 @@ import polars as pl
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
 
+from apps.cli.commands import survey as survey_command
+from apps.cli.main import app as cli
 from apps.streamlit import data
 from apps.streamlit.judge import ZoneFinding
 from apps.streamlit.water import drawing, facts, leaks, meeting, presser, sankey, todo
 from apps.streamlit.who import Person
 from apps.streamlit.words import Words
+from apps.web.survey.routes import RouteBook
 from city import settings as city_settings
 from city.settings import Settings
 from domains.water.survey import Suspicion
@@ -248,6 +252,24 @@ def test_one_press_sends_the_order_and_its_incident(
     assert told["work_order"]["contractor"] == "vodokanal-crew-1"
     assert told["work_order"]["finding_id"] == "dma-2:p070:1"
     assert told["incident"]["incident_id"] == told["work_order"]["incident_id"]
+
+
+def test_a_route_for_a_phone_is_made_of_the_same_suspicions(utility: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`gorodok survey route` on the same lake: its link opens the form; a zone narrows it; a strange one is told so."""
+    monkeypatch.setattr(survey_command, "settings", lambda: utility)
+    made = CliRunner().invoke(
+        cli, ["survey", "route", "--inspector", "Петрова", "--base", "https://o.example", "--json"]
+    )
+    assert made.exit_code == 0, made.output
+    told = json.loads(made.output)
+    assert told["link"].startswith("https://o.example/r/")
+    kept = RouteBook(utility).find(told["link"].rpartition("/")[2])
+    assert kept is not None
+    assert kept.inspector == "Петрова"
+    assert {stop.zone_id for stop in kept.stops} == {"dma-1", "dma-2", "dma-3"}
+    assert all(stop.reasons_ru and stop.address for stop in kept.stops)
+    other = CliRunner().invoke(cli, ["survey", "route", "--inspector", "Петрова", "--zone", "dma-9"])
+    assert other.exit_code == 1
 
 
 # --- for the meeting
