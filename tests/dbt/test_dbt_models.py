@@ -122,6 +122,29 @@ def cameras() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def ledger() -> list[dict[str, Any]]:
+    """A live command a day to the doors of zone dma-2: the first opens after 200 ms, the second never answers."""
+    rows = []
+    for day in range(DAYS):
+        at = FIRST + timedelta(days=day, hours=12)
+        common = {
+            "ledger_id": "l", "mode": "live", "command_id": f"c-{day}", "entity": f"c-{day}", "target": "zone:dma-2",
+            "action": "unlock", "scenario": "missile_alert", "version": "1", "run_id": f"run-{day}",
+            "trigger_kind": "alert", "trigger_key": f"a-{day}", "prev_hash": "0" * 64, "hash": "0" * 64,
+        }  # fmt: skip
+        lines = [
+            (0.0, {"kind": "created", "detail": '{"expected": 2, "effect": {"target": {"kinds": ["door"]}}}'}),
+            (0.001, {"kind": "sent"}),
+            (0.2, {"kind": "acked", "device_id": "door-shelter-01", "answer_ms": 200.0}),
+            (300.0, {"kind": "expired", "device_id": "door-shelter-04", "reason": "silent"}),
+        ]
+        rows += [
+            {**common, "seq": day * 4 + number + 1, "at": at + timedelta(seconds=seconds), **more}
+            for number, (seconds, more) in enumerate(lines)
+        ]
+    return rows
+
+
 def meter_flags() -> list[dict[str, Any]]:
     """Twenty, each cleared after two hours."""
     rows = []
@@ -165,39 +188,16 @@ def work_orders() -> list[dict[str, Any]]:
     return rows
 
 
-def ledger() -> list[dict[str, Any]]:
-    """A live command a day to the doors of zone dma-2: the first opens after 200 ms, the second never answers."""
-    rows = []
-    for day in range(DAYS):
-        at = FIRST + timedelta(days=day, hours=12)
-        common = {
-            "ledger_id": "l", "mode": "live", "command_id": f"c-{day}", "entity": f"c-{day}", "target": "zone:dma-2",
-            "action": "unlock", "scenario": "missile_alert", "version": "1", "run_id": f"run-{day}",
-            "trigger_kind": "alert", "trigger_key": f"a-{day}", "prev_hash": "0" * 64, "hash": "0" * 64,
-        }  # fmt: skip
-        lines = [
-            (0.0, {"kind": "created", "detail": '{"expected": 2, "effect": {"target": {"kinds": ["door"]}}}'}),
-            (0.001, {"kind": "sent"}),
-            (0.2, {"kind": "acked", "device_id": "door-shelter-01", "answer_ms": 200.0}),
-            (300.0, {"kind": "expired", "device_id": "door-shelter-04", "reason": "silent"}),
-        ]
-        rows += [
-            {**common, "seq": day * 4 + number + 1, "at": at + timedelta(seconds=seconds), **more}
-            for number, (seconds, more) in enumerate(lines)
-        ]
-    return rows
-
-
 FEEDS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "vehicle_position": positions,
     "meter_reading": meters,
     "scada_reading": flows,
     "complaint": complaints,
     "camera_event": cameras,
+    "ledger_entry": ledger,
     "meter_flag": meter_flags,
     "leak_finding": leak_findings,
     "work_order": work_orders,
-    "ledger_entry": ledger,
 }
 
 
@@ -221,7 +221,7 @@ class Story:
             late[feed] += [row for row in early if row[event] >= today]
             early = [row for row in early if row[event] < today]
             lake.land(feed, early)
-            late[feed] += chance.sample(early, len(early) // 10)  # sent twice
+            late[feed] += chance.sample(early, max(1, len(early) // 10))  # sent twice
         lake.load()
         lake.run()
         for feed, rows in late.items():
@@ -273,7 +273,7 @@ def test_nothing_is_lost_or_doubled(story: Story) -> None:
     assert health.keys() == CONTRACTS.keys()
     for feed, make in FEEDS.items():
         assert health[feed]["rows_total"] == len(make()), feed
-        assert health[feed]["duplicates_total"] > 0 or feed in ("camera_event", "ledger_entry")
+        assert health[feed]["duplicates_total"] > 0, feed
         assert health[feed]["conflicts_total"] == 0
     assert health["trip_update"]["rows_total"] == 0
     assert health["trip_update"]["is_silent"] is None

@@ -16,12 +16,12 @@ seen as (
     select 'electricity_meter', coalesce(bool_or(medium = 'electricity' and last_at >= {{ since }}), false)
     from {{ ref('int_meter_day') }}
     union all
-    select 'leak_with_order', coalesce(bool_or(finding_id is not null and ordered_at >= {{ since }}), false)
-    from {{ ref('mart_work_order') }}
-    union all
     -- a channel took a notice to residents, in earnest or in a drill
     select 'resident_notice', coalesce(bool_or(audience = 'residents' and result = 'sent' and event_at >= {{ since }}), false)
     from {{ ref('stg_notice_delivery') }}
+    union all
+    select 'leak_with_order', coalesce(bool_or(finding_id is not null and ordered_at >= {{ since }}), false)
+    from {{ ref('mart_work_order') }}
 ),
 
 shown as (
