@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         default=False, description="A sign-in without passwords, on this machine only; `gorodok demo` sets it"
     )
 
-    survey_port: int = Field(default=8495, description="Inspectors' form (gorodok survey serve)")
+    survey_port: int = Field(default=8496, description="Inspectors' form (gorodok survey serve)")
 
     pseudonym_key: SecretStr = Field(
         default=SecretStr("gorodok-demo"), description="Key of the pseudonyms of personal data; set your own"
