@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,10 +72,18 @@ class Settings(BaseSettings):
         default=False, description="A sign-in without passwords, on this machine only; `gorodok demo` sets it"
     )
 
+    survey_port: int = Field(default=8496, description="Inspectors' form (gorodok survey serve)")
+
     pseudonym_key: SecretStr = Field(
         default=SecretStr("gorodok-demo"), description="Key of the pseudonyms of personal data; set your own"
     )
     language: Literal["ru", "en"] = Field(default="ru", description="Language of reports and first page")
+
+    @field_validator("reflex_token")
+    @classmethod
+    def _empty_is_none(cls, given: SecretStr | None) -> SecretStr | None:
+        """An empty token would be equal to none at all: everybody's."""
+        return given if given is not None and given.get_secret_value().strip() else None
 
     @property
     def landing_dir(self) -> Path:

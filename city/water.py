@@ -29,6 +29,7 @@ class _Model(BaseModel):
 class NetworkPlace(_Model):
     """Where the metres of an EPANET model lie: its own CRS, or an origin on the map and a rotation."""
 
+    file: str | None = Field(default=None, description="The EPANET file, in the city's folder; none: no model")
     crs: str | None = Field(default=None, description="EPSG code of the model's coordinates: EPSG:32637")
     latitude: float | None = Field(default=None, ge=-90, le=90, description="Where the origin lies, WGS 84")
     longitude: float | None = Field(default=None, ge=-180, le=180)
@@ -79,10 +80,18 @@ class MeterSizes(_Model):
     of: dict[str, Positive] = Field(default={}, description="meter_id → Q3")
 
 
+class Contractor(_Model):
+    """A crew that work orders go to."""
+
+    name_ru: str
+    name_en: str
+
+
 class WaterPlan(_Model):
     network: NetworkPlace = NetworkPlace()
     zones: dict[str, WaterZone] = {}
     meters: MeterSizes = MeterSizes()
+    contractors: dict[str, Contractor] = {}
 
 
 def load_water(city: City) -> WaterPlan:

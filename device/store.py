@@ -62,14 +62,22 @@ class Store:
         self._path = path
 
     def load(self, owner: str) -> State:
-        """A new state where there is none, or one of another device. A damaged file is put aside, and said so."""
+        """A new state where there is none, or one of another device. A damaged file is put aside.
+
+        Memory that cannot be read is no reason to keep a shelter shut: a new state, too.
+        """
         fresh = State(owner=owner)
-        if self._path is None or not self._path.exists():
+        if self._path is None:
             return fresh
         try:
+            if not self._path.exists():
+                return fresh
             state = _state(json.loads(self._path.read_bytes()))
-        except (ValueError, KeyError, TypeError):
-            self._path.replace(self._path.with_suffix(".damaged"))
+        except OSError:
+            return fresh
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            with contextlib.suppress(OSError):
+                self._path.replace(self._path.with_suffix(".damaged"))
             return fresh
         return state if state.owner == owner else fresh
 

@@ -88,7 +88,7 @@ def _judge(
     if read.pin is not None and (warning := read.pin.warning(now)):
         remarks.append(warning)
     return Accepted(
-        source.code, events[0].key, read.believed, read.alert, read.body, events, read.digest, references,
+        source.code, read.key, read.believed, read.alert, read.body, events, read.digest, references,
         tuple(remarks),
     )  # fmt: skip
 
@@ -152,6 +152,8 @@ def _known(read: _Read, source: CapSource, seen: Seen) -> Ignored | None:
     if before is not None:
         if before.digest == read.digest:
             return Ignored("repeated", read.key, source.code)
+        if RANK[before.trust] < RANK[read.believed]:
+            return None  # without a signature somebody took this identity first: the signed alert is not kept out
         told = f"other words under the identity of an alert that {before.source} sent: a changed alert needs its own"
         raise RefusedError("conflict", told, "identifier", read.alert.identifier)
     gone = seen.withdrawn(read.key)
@@ -216,11 +218,15 @@ def _events(read: _Read, live: list[int], places: Places, references: tuple[str,
         raise RefusedError("no_area", f"an {read.alert.msgType} without <info> says nothing to act on", "info")
     about = [(zones, found) for zones, found in groups.items() if zones or ends]
     believed: Trust = read.believed if read.alert.status in ACTS else "none"
+    # the engine takes a key once: a signed alert is another event than the unsigned one that came under its identity
+    name = read.key if seen.sighting(read.key) is None else f"{read.key}#{read.believed}"
     for number, (zones, found) in enumerate(about, 1):
         body = {**read.body, "info": found}
+        if len(about) > 1:
+            body["part"] = [number, len(about)]
         if references:
             body["references"] = " ".join(key.removesuffix(UNVERIFIED) for key in references)
-        key = read.key if number == 1 else f"{read.key}#{number}"
+        key = name if number == 1 else f"{name}#{number}"
         yield Event("alert", key, read.alert.sent, body, tuple(sorted(zones)), believed)
 
 

@@ -27,13 +27,21 @@ class Places:
     def of(self, info: Mapping[str, Any]) -> frozenset[str]:
         """Zone ids, empty when it is about other places; RefusedError: area, swapped, no_area."""
         found: set[str] = set()
-        named = False
+        unknown: list[str] = []
+        named = unclear = False
         for area in info.get("area", ()):
             shapes = [("polygon", text) for text in area["polygon"]] + [("circle", text) for text in area["circle"]]
             for kind, text in shapes:
                 found |= self._shape(kind, text)
             named = named or bool(shapes) or bool(area["geocode"])
-            found |= self._codes(area["geocode"], bool(shapes))
+            codes, strange = self._codes(area["geocode"])
+            found |= codes
+            unknown += strange
+            unclear = unclear or (bool(strange) and not codes and not shapes)
+        if unclear and not found:  # it may mean us; where another area plainly does, that is acted on
+            told = "only geocodes that the city has no table for: add them to [geocodes] of alert_sources.toml"
+            raise RefusedError("area", told, "geocode", ", ".join(unknown))
+        self.remarks |= dict.fromkeys(f"geocode {name} is unknown here" for name in unknown[:10])
         if named:
             return frozenset(found)
         if self._source.no_area == "city":
@@ -64,7 +72,8 @@ class Places:
         other = swapped(shape)
         return other is not None and bool(other.intersects(self._zones.box))
 
-    def _codes(self, geocodes: list[dict[str, str]], has_shapes: bool) -> set[str]:
+    def _codes(self, geocodes: list[dict[str, str]]) -> tuple[set[str], list[str]]:
+        """(zones, codes of schemes that the city has no table for)."""
         found: set[str] = set()
         unknown = []
         for code in geocodes:
@@ -73,8 +82,4 @@ class Places:
                 found |= zones
             elif not self._zones.knows(code["valueName"]):
                 unknown.append(f"{code['valueName']}={code['value']}")
-        if unknown and not found and not has_shapes:
-            told = "only geocodes that the city has no table for: add them to [geocodes] of alert_sources.toml"
-            raise RefusedError("area", told, "geocode", ", ".join(unknown))
-        self.remarks |= dict.fromkeys(f"geocode {name} is unknown here" for name in unknown[:10])
-        return found
+        return found, unknown

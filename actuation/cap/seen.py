@@ -71,7 +71,8 @@ class SeenAlerts:
         """Remembers an accepted alert, and what it withdraws."""
         at = (now or datetime.now(UTC)).isoformat()
         sighting = Sighting(accepted.source, accepted.trust, accepted.digest, accepted.zones)
-        gone = accepted.references if accepted.alert.msgType in ("Update", "Cancel") else ()
+        alert = accepted.alert  # an exercise or a test takes no real alert back, should that come after it
+        gone = accepted.references if alert.msgType in ("Update", "Cancel") and alert.status == "Actual" else ()
         with self._lock:
             self._sightings[accepted.key] = sighting
             fresh = [key for key in gone if RANK[accepted.trust] > RANK.get(self._withdrawn.get(key, "none"), -1)]

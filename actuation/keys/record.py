@@ -59,6 +59,8 @@ class Record(_Model):
         return tuple(sorted((m for m in self.masters if m.revoked is None), key=lambda m: -m.generation))
 
     def signing(self, now: datetime) -> Signer | None:
-        """The newest good signer whose time has come."""
-        ready = [signer for signer in self.good_signers() if signer.signs_from <= now]
-        return max(ready, key=lambda signer: (signer.signs_from, signer.created), default=None)
+        """The newest good signer whose time has come; the oldest, where our clock is before all of them."""
+        good = self.good_signers()
+        ready = [signer for signer in good if signer.signs_from <= now]
+        first = min(good, key=lambda signer: (signer.signs_from, signer.created), default=None)
+        return max(ready, key=lambda signer: (signer.signs_from, signer.created), default=first)

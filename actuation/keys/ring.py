@@ -119,7 +119,7 @@ class KeyRing:
             return False
         try:
             self._keys = _read(self._folder)
-        except KeysError as error:
+        except (KeysError, OSError) as error:
             log.warning("keys are not read again: %s", error)
             return False
         self._stamp = stamp
@@ -133,7 +133,7 @@ class KeyRing:
     def _looked(self) -> tuple[int, int] | None:
         try:
             found = os.stat(self._folder / RING)  # noqa: PTH116 - in the path of every beacon
-        except FileNotFoundError:
+        except OSError:
             return None
         return found.st_mtime_ns, found.st_ino
 

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 1_000
 """Alerts of one source that wait to be judged."""
 
+MOST_BYTES = 64 * 2**20
+"""Their bytes together: a thousand of the largest would be 2 GB."""
+
 Done = Callable[["Judged"], None]
 
 
@@ -83,13 +86,14 @@ class CapDesk:
             return
         with self._some:
             queue = self._queues.setdefault(code, deque())
-            if len(queue) < MOST_WAITING:
+            waiting_bytes = sum(len(each.data) for each in queue)
+            if len(queue) < MOST_WAITING and waiting_bytes + len(data) <= MOST_BYTES:
                 if not queue:
                     self._turns.append(code)
                 queue.append(_Waiting(source, data, channel, done))
                 self._some.notify()
                 return
-        done(Judged(code, data, channel, None, f"flood: {MOST_WAITING} alerts of {code} wait already", "source"))
+        done(Judged(code, data, channel, None, f"flood: {len(queue)} alerts of {code} wait already", "source"))
 
     def _run(self) -> None:
         while (waiting := self._next()) is not None:

@@ -4,12 +4,13 @@ Why the broker and not a database: without the broker nobody can command anythin
 It also orders: all subscribers see the messages of a topic in one order, so of two claims to one epoch the first in
 the broker's order wins for everybody.
 
-A claim is a retained message {holder, ledger, epoch, at}, sealed by HMAC under a key of the ring. The holder repeats
-it every RENEW_S; it may act only while its last repetition that came back is younger than OWN_S, by its own monotonic
-clock. Others claim epoch + 1 when they have heard nothing for DEAD_S, which is longer; at once when the holder says
-that it leaves, or when the broker's will says that it died (a SIGKILL: its socket closed). Three fences stop an
-old holder that slept through it: its own clock; the broker, which cut its connection when the new one connected under
-the same client id; and the devices, since command numbers begin with the epoch and only rise.
+A claim is a retained message {holder, ledger, epoch, number, at}, sealed by HMAC under a key of the ring. The holder
+repeats it every RENEW_S; it may act only while its last repetition that came back is younger than OWN_S, by its own
+monotonic clock. Others claim epoch + 1 when they have heard nothing for DEAD_S, which is longer; at once when the
+holder says that it leaves, or when the broker's will says that it died (a SIGKILL: its socket closed). Three fences
+stop an old holder that slept through it: its own clock; the broker, which cut its connection when the new one
+connected under the same client id; and the devices, since a new holder's numbers begin above those that the claim
+names (numbers.py).
 """
 
 from __future__ import annotations
@@ -42,8 +43,6 @@ RENEW_S, OWN_S, DEAD_S = 0.5, 2.5, 3.5
 FIRST_LOOK_S = 0.7
 """So long a new process waits for the retained claim of another."""
 TICK_S = 0.05
-EPOCH_BITS = 32
-"""A command's number is epoch * 2**32 + the ledger's own; below 2**53 for two million takeovers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,8 @@ class Claim:
     ledger: str
     epoch: int
     at: str
+    number: int = 0
+    """The highest command number that its holder had used when it said so."""
 
 
 class Lease:
@@ -78,6 +79,9 @@ class Lease:
         self._valid_until_s = 0.0
         self._connected = False
         self._looked_s: float | None = None
+        self.used: Callable[[], int] = lambda: 0
+        """Gives the highest command number that this process has used; our claims name it."""
+        self._heard_number = 0
         self.handed: dict[str, Any] | None = None
         """What the last holder handed on: the state of its runs and commands."""
         self._told = False
@@ -90,6 +94,12 @@ class Lease:
     def known(self) -> Claim:
         with self._lock:
             return self._known
+
+    @property
+    def heard_number(self) -> int:
+        """The highest command number that a claim of another process named."""
+        with self._lock:
+            return self._heard_number
 
     @property
     def epoch(self) -> int:
@@ -117,7 +127,7 @@ class Lease:
         self._stop.set()
         self._thread.join(2)
         if self.mine and self._connected:
-            leaving = Claim(None, self._ledger, self.epoch, _now())
+            leaving = Claim(None, self._ledger, self.epoch, _now(), self._highest())
             with contextlib.suppress(ValueError, RuntimeError):
                 self._client.publish(self._topic, self._sealed(leaving), qos=1, retain=True).wait_for_publish(1.0)
         self._client.disconnect()
@@ -159,7 +169,7 @@ class Lease:
             self._claimed_s[serial] = time.monotonic()
             for old in [each for each in self._claimed_s if each < serial - 50]:
                 del self._claimed_s[old]
-        claim = Claim(self._name, self._ledger, epoch, _now())
+        claim = Claim(self._name, self._ledger, epoch, _now(), self._highest())
         self._client.publish(self._topic, self._sealed(claim, serial), qos=1, retain=True)
 
     def _sealed(self, claim: Claim, serial: int = 0) -> bytes:
@@ -168,10 +178,15 @@ class Lease:
             "by": self._name,
             "ledger": claim.ledger,
             "epoch": claim.epoch,
+            "number": claim.number,
             "serial": serial,
             "at": claim.at,
         }
         return seal(orjson.dumps(said), self._key)
+
+    def _highest(self) -> int:
+        """Ours, or what we have heard of: a holder that has commanded nothing hands on what it knows."""
+        return max(self.used(), self.heard_number)
 
     def _opened(self, payload: bytes) -> dict[str, Any] | None:
         body, _, mac = payload.rpartition(b".")
@@ -216,9 +231,12 @@ class Lease:
                 self._known = Claim(None, self._known.ledger, self._known.epoch, self._known.at)
 
     def _on_claim(self, said: dict[str, Any]) -> None:
-        claim = Claim(said["holder"], str(said["ledger"]), int(said["epoch"]), str(said["at"]))
+        number = int(said.get("number", 0))
+        claim = Claim(said["holder"], str(said["ledger"]), int(said["epoch"]), str(said["at"]), number)
         with self._lock:
             self._told = True
+            if said["by"] != self._name or number > self.used():  # our own name, from before our ledger was lost
+                self._heard_number = max(self._heard_number, number)
             known = self._known
             leaves = claim.holder is None and said["by"] == known.holder and claim.epoch == known.epoch
             # nobody is known to hold this epoch: we have just come, or its holder was said to be dead and is not
@@ -249,11 +267,6 @@ class Lease:
             draft.replace(self._memory)
         except OSError as error:  # a full disk is no reason to let a city without reflexes
             log.warning("lease: %s is not written: %s", self._memory, error)
-
-
-def command_number(epoch: int, number: int) -> int:
-    """Rises with each command of a holder, and every number of a later holder is higher."""
-    return (epoch << EPOCH_BITS) + number
 
 
 def _now() -> str:

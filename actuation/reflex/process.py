@@ -32,9 +32,10 @@ from actuation.reflex.core import Core, utc_now
 from actuation.reflex.desk import RunnerDesk
 from actuation.reflex.effects import EffectsWorker
 from actuation.reflex.forward import Forwarder
-from actuation.reflex.lease import Lease, command_number
+from actuation.reflex.lease import Lease
 from actuation.reflex.link import broker_is_open
 from actuation.reflex.listening import Listening
+from actuation.reflex.numbers import Numbers
 from actuation.reflex.register import Register, load_register
 from actuation.reflex.runner import LeaseLostError, Runner
 from actuation.reflex.server import Server
@@ -127,9 +128,9 @@ class ReflexProcess:
         settings, folder = self._settings, self._settings.ledger_path.parent
         sys.setswitchinterval(SWITCH_S)
         bodies = Bodies(folder / "bodies")
-
-        def number() -> int:
-            return command_number(lease.epoch, ledger.next_seq())
+        numbers = Numbers(ledger.next_seq, lambda: lease.heard_number)
+        lease.used = lambda: numbers.last
+        number = numbers.next
 
         core = Core(
             settings.city, self._program, Book(self._register), self._keys, number, bodies,

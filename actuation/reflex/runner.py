@@ -39,6 +39,7 @@ from actuation.reflex.quarantine import Refusals
 from actuation.reflex.shapes import CapVerdict
 from actuation.scenario.effect import Effect
 from actuation.scenario.event import Event
+from actuation.scenario.program import CLOCK_BACK
 from actuation.topics import control_topic, parse_control
 from actuation.wire.answer import Counters, seal, verify_answer, verify_sensed
 from actuation.wire.beacon import PERIOD_S, next_beacon
@@ -288,7 +289,7 @@ class Runner:
         turn = _Turn(began_s=time.perf_counter())
         self.counts.turns += 1
         with self.lock:
-            self._now = max(self._now, datetime.now(UTC))  # never backward: replay depends on it
+            self._now = _next_now(self._now, datetime.now(UTC))
             try:
                 self._take_messages(turn)
             except LinkLostError as error:
@@ -516,17 +517,22 @@ class Runner:
         verdict, told = judged.verdict, _told(judged)
         if isinstance(verdict, Accepted) and verdict.key not in self._accepted_now:
             self._accepted_now.add(verdict.key)
-            for event in verdict.events:
-                outcome = self._step(event, turn)
-                told["runs"] += [run for run in outcome.runs if run not in told["runs"]]
-                told["commands"] += outcome.commands
+            try:
+                for event in verdict.events:
+                    outcome = self._step(event, turn)
+                    told["runs"] += [run for run in outcome.runs if run not in told["runs"]]
+                    told["commands"] += outcome.commands
+            except BaseException:  # or its redelivery would count as repeated, and the alert would be lost
+                self._accepted_now.discard(verdict.key)
+                raise
             for remark in verdict.remarks:
                 log.warning("alert %s of %s: %s", verdict.key, verdict.source, remark)
             log.info(
                 "alert %s of %s (%s): %d commands", verdict.key, verdict.source, verdict.trust, len(told["commands"])
             )
-            topic = f"gorodok/v1/{self._settings.city}/alert/reflex"
-            turn.batch.outgoing.append(Outgoing(topic, orjson.dumps(dict(verdict.body))))
+            if verdict.alert.scope == "Public":  # others are not for the lake and the pages that everybody sees
+                topic = f"gorodok/v1/{self._settings.city}/alert/reflex"
+                turn.batch.outgoing.append(Outgoing(topic, orjson.dumps(dict(verdict.body))))
             turn.batch.after.append(lambda: self._accepted(verdict))
         elif isinstance(verdict, Accepted):
             told["result"] = "repeated"
@@ -652,7 +658,8 @@ class Runner:
             self._beacon()
             for command in due:
                 ids = [name for name, answer in command.answers.items() if answer[1] == "clock"]
-                if ids and command.clock_retries < CLOCK_RETRIES:
+                newest = all(self.core.book.is_newest(command, name) for name in command.expected)
+                if ids and newest and command.clock_retries < CLOCK_RETRIES:
                     command.clock_retries += 1
                     self.core.retry(command, ids, "reflex", now, turn.batch)
 
@@ -724,6 +731,12 @@ class Runner:
             self.link.close()
         fd, self._wake_fd = self._wake_fd, -1
         os.close(fd)
+
+
+def _next_now(before: datetime, clock: datetime) -> datetime:
+    """Never a little backward: lines keep their order. By more the clock was wrong and was put right: the engine moves
+    its timers (CLOCK_BACK), and commands signed by a time that is ahead would be refused with not_yet."""
+    return clock if clock < before - CLOCK_BACK else max(before, clock)
 
 
 def _told(judged: Judged) -> CapVerdict:

@@ -6,6 +6,7 @@ uvicorn in a thread of its own. The event loop must not wait for a disk, so the 
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -36,6 +37,7 @@ from actuation.reflex.shapes import (
 MAX_BODY = 2_097_152
 """As the broker's largest packet: a larger alert is refused before it is read."""
 LONGEST_POLL_S = 10.0
+LOOPBACK = "127.0.0.1"
 AGAIN_S = 2.0
 log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
@@ -73,6 +75,8 @@ class Desk(Protocol):
 
 def make_app(desk: Desk, token: str) -> Starlette:
     """GET for everybody with the token; POST by a person needs the role duty or admin, and a name."""
+    if not token:
+        raise ValueError("the API's token is empty: whoever sends none would match it; run `gorodok keys new`")
     return Starlette(routes=_Routes(desk, token).table())
 
 
@@ -158,6 +162,15 @@ class _Routes:
             )
 
 
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 async def _body(request: Request) -> bytes:
     """The whole body, or 413 as soon as it is larger than MAX_BODY."""
     parts, size = [], 0
@@ -239,6 +252,9 @@ class Server:
     """uvicorn in a thread. A port that is taken is tried again and again: alerts are acted on without the API, too."""
 
     def __init__(self, desk: Desk, token: str, host: str, port: int) -> None:
+        if not is_loopback(host):
+            log.warning("the API would carry its token in clear text on %s: it listens on 127.0.0.1 instead", host)
+            host = LOOPBACK
         self._config = uvicorn.Config(
             make_app(desk, token), host=host, port=port, log_level="critical", access_log=False, lifespan="off"
         )

@@ -101,8 +101,9 @@ def _command(
         return run
     holds = list(run.holds)
     for target in command_targets(step, run, town, zones):
-        at = next((i for i, hold in enumerate(holds) if _same(hold, index, target) and hold.due is None), None)
-        hold = _hold(step, index, name, target, turn.now) if at is None else replace(holds[at], n=holds[at].n + 1)
+        # one whose end is owed already (an Update left the zone out, the next names it again) holds anew
+        at = next((i for i, hold in enumerate(holds) if _same(hold, index, target)), None)
+        hold = _hold(step, index, name, target, turn.now) if at is None else _held_anew(holds[at])
         turn.effects.append(command(run, step, target, cause, hold.n, turn.now, text))
         if at is None and (hold.end_action or hold.repeat_at):
             holds.append(hold)
@@ -114,10 +115,18 @@ def _command(
 
 
 def command(
-    run: Run, step: CommandStep | ShowStep, target: Target, cause: Cause, n: int, now: datetime, text: str | None
+    run: Run,
+    step: CommandStep | ShowStep,
+    target: Target,
+    cause: Cause,
+    n: int,
+    now: datetime,
+    text: str | None,
+    repeat_at: datetime | None = None,
 ) -> CommandDevices:
+    """repeat_at: of a repetition, so that its id is no other's when the zone was left out and named again."""
     action: Action = "show" if isinstance(step, ShowStep) else step.action
-    names = (target.zone_id or "", target.device_id or "", f"n{n}")
+    names = (target.zone_id or "", target.device_id or "", f"n{n}", *((repeat_at.isoformat(),) if repeat_at else ()))
     return CommandDevices(
         effect_id(cause, *names), cause, run.mode, target, action, until(run, step, now), text,
         getattr(step, "level", None),
@@ -132,7 +141,8 @@ def end_command(run: Run, hold: Hold, now: datetime) -> CommandDevices:
     """What ends a hold: lock, light_off, siren_off, or another text."""
     cause = cause_of(run, f"{hold.step}_end")
     target = Target(hold.zone_id, hold.device_id, hold.kinds)
-    names = (hold.zone_id or "", hold.device_id or "", run.ended_why or "moved", f"n{hold.n}")
+    due = hold.due.isoformat() if hold.due else ""
+    names = (hold.zone_id or "", hold.device_id or "", run.ended_why or "moved", f"n{hold.n}", due)
     action: Any = hold.end_action
     return CommandDevices(effect_id(cause, *names), cause, run.mode, target, action, now + END_LASTS, hold.end_text)
 
@@ -223,6 +233,10 @@ def _end_of(step: CommandStep | ShowStep) -> tuple[str | None, str | None, float
     if isinstance(step.then, ThenLock):
         return "lock", None, step.then.after_s, step.then.on
     return OFF.get(step.action), None, 0.0, ()
+
+
+def _held_anew(hold: Hold) -> Hold:
+    return replace(hold, n=hold.n + 1, due=None, kept_until=None)
 
 
 def _again(step: CommandStep | ShowStep, now: datetime) -> datetime | None:

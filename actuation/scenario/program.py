@@ -10,6 +10,7 @@ a live alert. What a run began is written into the run, so that it is ended even
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -36,7 +37,7 @@ from actuation.scenario.shift import shifted
 from actuation.scenario.state import EngineState, Hold, Past, Replaced, Run, Since, Todo
 from actuation.scenario.step import CapStep, CommandStep, EndStep, IncidentStep, ShowStep, name_of
 from actuation.scenario.town import Town
-from actuation.scenario.trigger import ButtonTrigger, ScheduleTrigger, StateTrigger, Trigger
+from actuation.scenario.trigger import AlertTrigger, ButtonTrigger, ScheduleTrigger, StateTrigger, Trigger
 from actuation.scenario.turn import Turn, slot_of
 
 KEPT_KEYS = 16
@@ -45,6 +46,10 @@ QUIET_STEP = 0.1
 FORGET = timedelta(hours=2)
 """A run is remembered so long after its end, twice the age at which events stop acting; an alert until it expired."""
 FORGET_ALERT = timedelta(days=7)
+MOST_UNVERIFIED = 50
+"""Alerts without trust of one scenario that are followed at a time and within FORGET: a flood of them is no news."""
+BY_TIME = ("expired", "max_hold")
+"""Ends that nobody said: no all-clear."""
 CLOCK_BACK = timedelta(seconds=30)
 """The engine's time never runs back by less; by more the clock was wrong and is right now: timers move with it."""
 
@@ -214,13 +219,16 @@ class Program:
     def _refer(self, turn: Turn, event: Event, key: str, refers: Sequence[str]) -> set[str]:
         """Update and Cancel: the runs of the alerts referred to are moved or ended; their scenarios' codes."""
         can = ceiling(event)
-        for each in refers:
+        for each in refers if can != "shadow" else ():  # what nobody vouches for keeps nothing out
             before = turn.replaced.get(each)
             if before is None or (RANK[before.mode], before.by_sent) < (RANK[can], event.at):
                 turn.write("replaced")[each] = Replaced(event.at, can, turn.now + FORGET_ALERT)
         moved = set()
         for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
-            if not set(refers) & set(run.alerts) or key in run.alerts or RANK[run.mode] > RANK[can]:
+            if not set(refers) & set(run.alerts) or RANK[run.mode] > RANK[can]:
+                continue
+            if key in run.alerts:  # another part of the Update that moved it
+                self._join(turn, run, event, self._meant(turn, run.scenario, event))
                 continue
             if run.phase == "ending" or event.at <= run.last_at:
                 moved.add(run.scenario) if event.at <= run.last_at else None
@@ -234,6 +242,8 @@ class Program:
                 moved.add(run.scenario)
             elif event.body["msgType"] == "Cancel":
                 self._end(turn, run, "cancelled", event)
+            elif not _is_last_part(event):
+                moved.add(run.scenario)  # a later part may mean it
             else:
                 self._end(turn, run, "all_clear" if _says_all_clear(event) else "updated", event)
         return moved
@@ -304,7 +314,8 @@ class Program:
 
     def confirms(self, run: Run, event: Event) -> bool:
         """Whether this press confirms the run: a known person, not the one who pressed start, and trusted enough."""
-        return bool(event.by) and event.by not in run.people and RANK[ceiling(event)] >= RANK[run.mode]
+        name = _person(event.by)
+        return bool(name) and name not in map(_person, run.people) and RANK[ceiling(event)] >= RANK[run.mode]
 
     def _value(self, turn: Turn, event: Event) -> None:
         """A message of the city state: remembered where a condition looks at it; thresholds begin, end, or count."""
@@ -383,7 +394,7 @@ class Program:
         ):
             return
         informs = event.trust == "none" and event.kind == "alert"
-        if informs and scenario.untrusted == "ignore":
+        if informs and (scenario.untrusted == "ignore" or self._is_flooded(turn, scenario.scenario)):
             return
         run = Run(
             run_id, scenario.scenario, self._versions[scenario.scenario], name, mode, "waiting", event.kind, event.key,
@@ -403,6 +414,11 @@ class Program:
             acting.notice(run, acting.cause_of(run, "confirm"), acting.DUTY, "confirm", "critical", within_s=within)
         )
         turn.put(run)
+
+    def _is_flooded(self, turn: Turn, scenario: str) -> bool:
+        """Whether so many alerts that nobody vouches for were told of lately that another would only cost time."""
+        known = [one for one in (*turn.runs.values(), *turn.past.values()) if one.scenario == scenario]
+        return len([one for one in known if one.mode == "shadow"]) >= MOST_UNVERIFIED
 
     def _open(self, turn: Turn, scenario: str, subject: str, mode: Mode) -> Run | None:
         """The run that has this subject now, in this mode or in a higher one."""
@@ -428,7 +444,10 @@ class Program:
 
     def _again(self, turn: Turn, run: Run, scenario: Scenario, event: Event, subject: Subject) -> None:
         """Another event of the same subject: the run goes on. One of the very moment of its start acts as the start."""
-        if event.key in run.keys or run.event_kind == "alert":
+        if event.key in run.keys:
+            return
+        if run.event_kind == "alert":
+            self._join(turn, run, event, subject)
             return
         together = (
             event.at == run.at
@@ -449,6 +468,30 @@ class Program:
             for index, step in enumerate(scenario.steps):
                 if not step.after_s:
                     run = self._begin(turn, run, index, step, name_of(index, step), as_start, run.zones, anew=True)
+        turn.put(run)
+
+    def _join(self, turn: Turn, run: Run, event: Event, subject: Subject | None) -> None:
+        """Another part of the same alert (<info> blocks that name other zones): the run holds those as well."""
+        new = tuple(zone for zone in (subject.zones if subject else ()) if zone not in run.zones)
+        scenario = self.scenarios.get(run.scenario)
+        if not new or subject is None or scenario is None or event.at != run.last_at or run.phase == "ending":
+            return
+        if run.mode != least(scenario.mode, ceiling(event)):
+            return
+        ends = (run.expires_at, subject.expires)
+        run = run.but(
+            zones=tuple(sorted((*run.zones, *new))),
+            keys=(*run.keys, event.key)[-KEPT_KEYS:],
+            restricted=run.restricted or subject.restricted,
+            expires_at=None if None in ends else max(end for end in ends if end is not None),
+            body={**run.body, "info": [*(run.body.get("info") or ()), *(event.body.get("info") or ())]},
+        )
+        if run.phase == "active":
+            run = self._with_end(run, scenario, run.started_at if len(run.alerts) == 1 else turn.now)
+            caused = {"event_kind": event.kind, "event_key": event.key}
+            for index, step in enumerate(scenario.steps):
+                if not any(todo.index == index for todo in run.todo):
+                    run = self._begin(turn, run, index, step, name_of(index, step), caused, new)
         turn.put(run)
 
     def _is_later(self, turn: Turn, run: Run, scenario: Scenario) -> bool:
@@ -475,8 +518,11 @@ class Program:
         anew: bool = False,
     ) -> Run:  # fmt: skip
         if isinstance(step, EndStep):
-            self._end_others(turn, run, step)
+            if all_hold(step.when, surroundings(run.body, turn.now, turn.values, self.town)):
+                self._end_others(turn, run, step)
             return run
+        if isinstance(step, ShowStep) and _ends_others(self.scenarios[run.scenario]):
+            zones = [zone for zone in zones if not self._is_guarded(turn, run, zone)]
         before = run.holds
         run = run.but(holds=()) if anew else run
         run = acting.begin(turn, run, self.town, index, step, name, acting.cause_of(run, name, **caused), zones)
@@ -509,8 +555,40 @@ class Program:
     def _end_others(self, turn: Turn, ender: Run, step: EndStep) -> None:
         for run in sorted(turn.runs.values(), key=lambda one: one.run_id):
             over = run.scenario in step.scenarios and run.phase != "ending" and run.at < ender.at
-            if over and RANK[run.mode] <= RANK[ender.mode]:
+            if over and RANK[run.mode] <= RANK[ender.mode] and self._is_meant_to_end(ender, step, run):
                 self._release(turn, run, ender.zones, "all_clear", None)
+
+    def _is_meant_to_end(self, ender: Run, step: EndStep, run: Run) -> bool:
+        """A person ends what is named in the file. An all-clear that came as an alert: the hazard that it names (all,
+        where it names none), of its own sender or begun by a button, and where it refers, what it refers to."""
+        if ender.event_kind != "alert":
+            return True
+        named = {code for code in step.scenarios if self._names_hazard(code, ender.body)}
+        if named and run.scenario not in named:
+            return False
+        if run.event_kind != "alert" or ender.people:
+            return True
+        if ender.body.get("references"):
+            return any(key in run.alerts for key, _ in alerts.references(ender.body))
+        return bool(ender.body.get("sender") == run.body.get("sender"))
+
+    def _names_hazard(self, code: str, body: Mapping[str, Any]) -> bool:
+        events = [str(info.get("event", "")).casefold() for info in body.get("info") or ()]
+        words = [
+            word.casefold()
+            for rule in self._rules.get("alert", ())
+            if rule.scenario.scenario == code and isinstance(rule.trigger, AlertTrigger)
+            for word in rule.trigger.events
+        ]
+        return any(word in event for word in words for event in events)
+
+    def _is_guarded(self, turn: Turn, run: Run, zone: str) -> bool:
+        """Whether people there are still told to take shelter: no display may say that they can leave."""
+        return any(
+            other.guards and other.phase == "active" and other.mode == "live" and zone in other.zones
+            for other in turn.runs.values()
+            if other.run_id != run.run_id
+        )
 
     def _release(self, turn: Turn, run: Run, zones: Sequence[str], reason: str, event: Event | None) -> None:
         left = tuple(zone for zone in run.zones if zone not in zones) if zones else ()
@@ -547,6 +625,8 @@ class Program:
             name = name_of(index, step)
             cause = acting.cause_of(run, f"{name}_end")
             if isinstance(step, CapStep) and name in dict(run.published):
+                if run.ended_why in BY_TIME:
+                    continue  # whoever has our alert has its end as well; a Cancel would say that the danger is over
                 acting.publish(turn, run, step, name, cause, "Cancel")
             elif isinstance(step, IncidentStep) and name in run.incidents:
                 turn.effects.append(acting.incident(run, cause, step, turn.now, "closed"))
@@ -608,7 +688,7 @@ class Program:
         text = acting.shown_text(step, run) if isinstance(step, ShowStep) else None
         target = Target(hold.zone_id, hold.device_id, hold.kinds)
         cause = acting.cause_of(run, hold.step)
-        turn.effects.append(acting.command(run, step, target, cause, hold.n + 1, turn.now, text))
+        turn.effects.append(acting.command(run, step, target, cause, hold.n + 1, turn.now, text, hold.repeat_at))
         return replace(hold, n=hold.n + 1, repeat_at=turn.now + timedelta(seconds=step.repeat_s))
 
     def _settle_all(self, turn: Turn) -> None:
@@ -647,15 +727,16 @@ class Program:
 
     def _stay_open(self, turn: Turn, run: Run, hold: Hold, holder: Run) -> Hold:
         """A door that would be locked now stays unlocked, whatever its policy, until the other run must end."""
-        first = run.settled_at is None or (hold.due is not None and hold.due > run.settled_at)
-        if not first or hold.end_action != "lock" or holder.ends_at is None:
+        if hold.end_action != "lock" or holder.ends_at is None:
+            return hold
+        ends = holder.ends_at + timedelta(seconds=hold.end_after_s)
+        if hold.kept_until is not None and hold.kept_until >= ends:
             return hold
         cause = acting.cause_of(run, hold.step)
         names = (hold.zone_id or "", hold.device_id or "", f"n{hold.n + 1}")
         target = Target(hold.zone_id, hold.device_id, hold.kinds)
-        ends = holder.ends_at + timedelta(seconds=hold.end_after_s)
         turn.effects.append(CommandDevices(effect_id(cause, *names), cause, run.mode, target, "unlock", ends))
-        return replace(hold, n=hold.n + 1)
+        return replace(hold, n=hold.n + 1, kept_until=ends)
 
     def _overlap(self, hold: Hold, other: Hold) -> bool:
         """Whether the two are about a device in common."""
@@ -676,8 +757,8 @@ class Program:
     def _past(self, run: Run, now: datetime) -> Past:
         scenario = self.scenarios.get(run.scenario)
         cool = scenario.timers.cooldown_s if scenario else None
-        forget = now + (FORGET_ALERT if run.event_kind == "alert" else FORGET)
-        if run.expires_at is not None:
+        forget = now + (FORGET_ALERT if run.event_kind == "alert" and run.mode != "shadow" else FORGET)
+        if run.expires_at is not None and run.mode != "shadow":
             forget = max(forget, run.expires_at)
         cool_until = now + timedelta(seconds=cool) if cool else None
         if cool_until is not None:
@@ -742,6 +823,13 @@ def _let_go(run: Run, zones: Sequence[str] | None, reason: str, now: datetime) -
     return run.but(holds=tuple(kept))
 
 
+def _person(name: str | None) -> str:
+    """One spelling: another case or space makes no second person; of `name <mail>` the mail, which nobody chooses."""
+    said = " ".join(unicodedata.normalize("NFKC", name or "").casefold().split())
+    before, _, mail = said.partition("<")
+    return mail.rstrip(">").strip() or before.strip()
+
+
 def _longest(scenario: Scenario) -> timedelta:
     return timedelta(seconds=scenario.timers.max_hold_s)
 
@@ -756,6 +844,12 @@ def _unlocks(scenario: Scenario) -> bool:
 
 def _ends_others(scenario: Scenario) -> bool:
     return any(isinstance(step, EndStep) for step in scenario.steps)
+
+
+def _is_last_part(event: Event) -> bool:
+    """An alert whose <info> blocks name different zones comes as several events: `part` is [number, of]."""
+    part = event.body.get("part")
+    return not isinstance(part, list | tuple) or len(part) != 2 or part[0] == part[1]
 
 
 def _says_all_clear(event: Event) -> bool:

@@ -19,7 +19,8 @@ Phase = Literal["waiting", "active", "ending"]
 class Hold:
     """What a run began on one target, and how that ends. due: when the end is owed; None while the run holds.
 
-    n: how often it was commanded. end_on: reasons after which the end is owed.
+    n: how often it was commanded. end_on: reasons after which the end is owed. kept_until: so long the device was told
+    to wait, where another run keeps it from ending.
     """
 
     step: str
@@ -34,6 +35,7 @@ class Hold:
     n: int = 1
     repeat_at: datetime | None = None
     due: datetime | None = None
+    kept_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ class NotifyStep(_EndingStep):
 
 
 class CapStep(_Step):
-    """A CAP alert of ours onward: the alert that came, or one of these words. The end of the run cancels it."""
+    """A CAP alert of ours onward: the alert that came, or one of these words. The end of the run cancels it,
+    unless it is an end by time: nobody said then that the danger is over."""
 
     do: Literal["publish_cap"]
     pass_on: bool = Field(default=False, description="The alert that came, where one came; otherwise these words")
@@ -143,7 +144,9 @@ class TaskStep(_EndingStep):
 
 
 class EndStep(_Step):
-    """Ends the runs of other scenarios in the zones of this one (all-clear)."""
+    """Ends the runs of other scenarios in the zones of this one (all-clear).
+
+    After an alert: only the hazard that it names, and only its own sender's runs, or those that a button began."""
 
     do: Literal["end_runs"]
     scenarios: tuple[Code, ...] = Field(min_length=1)

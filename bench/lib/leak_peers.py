@@ -1,8 +1,9 @@
-"""Published automatic methods of leak detection, written anew from their descriptions, for the same files.
+"""Published automatic methods of leak detection, ported for the same files.
 
-PyPI's `ldimbenchmark` holds MNF, LILA and Dual but installs on Python 3.10 with numpy below 2 only; these are ports of
-the methods (not of its code), with the parameters that it publishes as defaults. None of them places a leak on a
-pipe: as in LDIMBenchmark the place is the sensor that answers most, here the pipe at that sensor.
+PyPI's `ldimbenchmark` holds MNF, LILA and Dual but installs on Python 3.10 with numpy below 2 only; these are ports,
+written after its source was read (the CUSUM from its description), with the parameters that it publishes as defaults.
+None of them places a leak on a pipe: as in LDIMBenchmark the place is the sensor that answers most, here the pipe at
+that sensor.
 
 - MNF: D. G. Eliades and M. M. Polycarpou (2012); LeakDB (KIOS): a day whose least flow exceeds the least of the ten
   days before by a tenth is a leak's first day.
@@ -107,7 +108,7 @@ def _cusum(
     scada: Scada, names: tuple[str, ...], series: Floats, delta: float, threshold: float, est_days: float,
     stride: int = 1,
 ) -> list[Told]:  # fmt: skip
-    """First time that the upward CUSUM of each trajectory passes `threshold` spreads; mean and spread from its start."""
+    """First time that each trajectory's upward CUSUM passes `threshold` spreads; mean and spread from its start."""
     told = []
     for name, values in zip(names, series, strict=True):
         some = np.flatnonzero(values)

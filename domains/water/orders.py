@@ -21,7 +21,13 @@ LARGE_M3_H = 5.0
 
 
 def order_of(
-    finding: LeakFinding, norms: WaterNorms, *, contractor: str, ordered_at: datetime, place: str | None = None
+    finding: LeakFinding,
+    norms: WaterNorms,
+    *,
+    contractor: str,
+    ordered_at: datetime,
+    place: str | None = None,
+    ordered_by: str | None = None,
 ) -> WorkOrder:
     """The order for an open finding. ValueError for a closed one.
 
@@ -48,6 +54,7 @@ def order_of(
         latitude=finding.latitude,
         longitude=finding.longitude,
         note=_note(finding),
+        ordered_by=ordered_by,
     )
 
 

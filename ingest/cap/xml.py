@@ -34,7 +34,8 @@ def parse(data: bytes, *, whole: bool = False, blank: bool = True) -> etree._Ele
     Refused before the parser sees it: too many bytes, two-byte encodings (a way around the next check), any document
     type declaration: entities that grow, or that read files and addresses, all begin there.
     """
-    if not data.strip():
+    data = data.lstrip()  # first of all: what is looked at below is what the parser sees
+    if not data:
         raise UnsafeXmlError("the document is empty")
     if len(data) > MAX_XML_BYTES:
         raise UnsafeXmlError(f"{len(data)} bytes are over the limit of {MAX_XML_BYTES}")
@@ -46,7 +47,7 @@ def parse(data: bytes, *, whole: bool = False, blank: bool = True) -> etree._Ele
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise UnsafeXmlError("a document type declaration is not allowed: it can name entities and outside files")
     try:
-        root = etree.fromstring(data.lstrip(), _parser(whole, blank))
+        root = etree.fromstring(data, _parser(whole, blank))
     except (etree.LxmlError, ValueError, AssertionError) as error:
         raise UnsafeXmlError(f"no XML: {str(error)[:300]}") from error
     _check(root)

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from ingest.contracts.contract import Contract, FeedSpec, Identifier, Latitude, Longitude, Text, UtcTime, unit
+from ingest.contracts.contract import Contract, FeedSpec, Identifier, Latitude, Longitude, Text, UtcTime, personal, unit
 
 
 class WorkOrder(Contract):
@@ -43,5 +43,6 @@ class WorkOrder(Contract):
         default=[], max_length=50, description="References of photos, never the pictures themselves"
     )
     note: Text | None = Field(default=None, description="What was found and done")
+    ordered_by: Identifier | None = personal(default=None, description="Who pressed the button")
     latitude: Latitude | None = Field(default=None, description="WGS 84 latitude, where it has a place")
     longitude: Longitude | None = Field(default=None, description="WGS 84 longitude, where it has a place")

@@ -254,3 +254,21 @@ def test_state_file_is_small(rig: Make) -> None:
     path = door.folder / "door-state.json"
     assert path.stat().st_size < 40_000
     assert len(json.loads(path.read_bytes())["answered"]) == 64
+
+
+@pytest.mark.parametrize("broken", ["replace", "read_bytes"])
+def test_a_state_that_cannot_be_read_keeps_no_door_shut(
+    rig: Make, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Flash memory that died: the controller starts all the same, and the door obeys."""
+    door = rig()
+    door.give(door.command())
+    (door.folder / "door-state.json").write_text("{half")
+
+    def fails(*_: object) -> object:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, broken, fails)
+    door.boot()
+    door.hear()
+    assert door.ask(door.command()) == "done"

@@ -122,6 +122,18 @@ def test_water_names_the_zone_that_leaks(filled: Settings, monkeypatch: pytest.M
     assert "Вероятна утечка" in said
 
 
+def test_water_without_findings_says_so_and_needs_no_newer_marts(
+    filled: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, filled)
+    app = run("water", "ru")
+    says = {"leaks": "Сейчас утечек не видно", "orders": "Нарядов пока нет", "survey": "Подозрений нет"}
+    for section, text in says.items():
+        app.button_group(key="water_section").set_value(section).run()
+        assert not app.exception
+        assert text in html(app)
+
+
 def test_water_period_and_zone_can_be_chosen(filled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, filled)
     app = run("water", "ru")

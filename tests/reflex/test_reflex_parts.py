@@ -14,7 +14,6 @@ from actuation.reflex import journal
 from actuation.reflex.bodies import Bodies, BodyLostError
 from actuation.reflex.book import Book
 from actuation.reflex.cursor import Cursor
-from actuation.reflex.lease import command_number
 from actuation.reflex.register import Place, Register
 from actuation.reflex.runner import BURST, SLOW_BATCH, SLOW_S, Runner, _Turn
 from actuation.reflex.token import TokenError, read_token
@@ -106,11 +105,6 @@ def test_open_commands_end_once():
     assert book.due(one.expires_ms) == [one]
     book.close(one)
     assert (book.due(one.expires_ms + 1), book.open(), book.next_due_ms()) == ([], [], None)
-
-
-def test_every_number_of_a_later_holder_is_higher():
-    assert command_number(1, 2**32 - 1) < command_number(2, 0)
-    assert command_number(2**21 - 1, 2**32 - 1) < 2**53, "a double holds it"
 
 
 def test_a_cursor_of_another_ledger_begins_anew(tmp_path):

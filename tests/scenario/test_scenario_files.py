@@ -22,7 +22,7 @@ from city.settings import ROOT, settings
 GORODOK = ROOT / "cities" / "gorodok"
 SHIPPED = {
     "missile_alert", "uav_alert", "emergency_regime", "smart_crossing", "lamp_failed", "feed_silent", "water_burst",
-    "all_clear", "monthly_drill",
+    "all_clear", "monthly_drill", "device_unanswered",
 }  # fmt: skip
 
 

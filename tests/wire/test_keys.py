@@ -207,3 +207,29 @@ def test_running_process_keeps_its_keys_when_the_files_cannot_be_used(folder: Pa
     (folder / "api-token").chmod(0o600)
     assert ring.refresh()
     assert ring.kid != old
+
+
+def test_a_disk_that_cannot_be_read_leaves_the_keys_in_use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many open files, a dead disk: the beacon goes on, or devices lose the time in an alert."""
+    ring = KeyRing(folder)
+    change.rotate(folder, timedelta(0))
+
+    def fails(path: Path) -> bytes:
+        raise OSError(24, "Too many open files", str(path))
+
+    monkeypatch.setattr("actuation.keys.ring.read_private", fails)
+    before = ring.kid
+    assert not ring.refresh()
+    assert ring.kid == before
+    monkeypatch.undo()
+    assert ring.refresh()
+    assert ring.kid != before
+
+
+def test_a_clock_before_the_keys_signs_all_the_same(folder: Path) -> None:
+    """A machine that starts without the time (1970) must still open doors for a person's press."""
+    record = change.read_record(folder)
+    before = record.signers[0].created - timedelta(days=20_000)
+    assert record.signing(before) == record.signers[0]
+    later = change.rotate(folder, timedelta(hours=24))
+    assert later.signing(before) == record.signers[0], "not the one that devices may not know yet"

@@ -61,7 +61,8 @@ def read_text(
 ) -> list[Draft]:
     """One draft a hazard that the text declares or calls off; none for news, questions and advice.
 
-    known: rule code → key of the alert in force that this source's text began; an all-clear refers to it.
+    known: rule code → key of the alert in force that this source's text began; an all-clear refers to it. And
+    ended(rule code) → when the last all-clear came: the same words after it are another alert, and no repost.
     """
     plain = normal(text)
     if not plain or len(plain) > rules.max_chars or "text" not in source.channels:
@@ -114,7 +115,7 @@ def _draft(
     before = known.get(rule.code) if over else None
     if over and before is None:
         doubts.append("отбой без известной тревоги / an all-clear of no alert that we know")
-    identifier = _identifier(source, plain, rule, over, sent)
+    identifier = _identifier(source, plain, rule, over, sent, known.get(ended(rule.code), ""))
     alert: dict[str, Any] = {
         "identifier": identifier,
         "sender": source.senders[0] if source.senders else f"{source.code}@text",
@@ -133,10 +134,17 @@ def _draft(
     return Draft(draft_id, source.code, text, rule.code, alert, where, now, tuple(doubts), acts)
 
 
-def _identifier(source: CapSource, plain: str, rule: Rule, over: bool, sent: datetime) -> str:
+def ended(rule: str) -> str:
+    """The name under which `known` says when the rule's last all-clear came."""
+    return f"{rule} ended"
+
+
+def _identifier(source: CapSource, plain: str, rule: Rule, over: bool, sent: datetime, last_end: str) -> str:
     """The same for reposts within SAME_MINUTES, so that they are one alert."""
     window = int(sent.timestamp()) // (SAME_MINUTES * 60)
-    parts = (source.code, rule.code, str(over), re.sub(r"\W+", "", plain), str(window))
+    parts: tuple[str, ...] = (source.code, rule.code, str(over), re.sub(r"\W+", "", plain), str(window))
+    if last_end and not over:
+        parts += (last_end,)
     return "text-" + sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from actuation.cap.text.drafting import Draft
+from actuation.cap.text.drafting import Draft, ended
 
 State = Literal["waiting", "confirmed", "rejected", "acted", "lapsed"]
 WAITS = timedelta(hours=1)
 """A draft that nobody has looked at for so long is no alert any more."""
 KEPT = timedelta(days=30)
+RECENT = timedelta(hours=1)
+"""An all-clear that is older says nothing of reposts any more."""
 MOST_WAITING = 200
 
 SCHEMA = """
@@ -24,6 +26,9 @@ create table if not exists draft (
 ) without rowid;
 create table if not exists in_force (
     source text not null, rule text not null, key text not null, until text not null, primary key (source, rule)
+) without rowid;
+create table if not exists ended (
+    source text not null, rule text not null, at text not null, primary key (source, rule)
 ) without rowid;
 """
 
@@ -45,17 +50,24 @@ class DraftStore:
             self._store.close()
 
     def put(self, draft: Draft) -> bool:
-        """False when it is there already, or so many wait that a flood is the likelier reason."""
+        """False when it is there already. Where MOST_WAITING wait, the oldest lapses: the newest may be real."""
         state: State = "acted" if draft.acts else "waiting"
         with self._lock, self._store:
             self._forget(draft.created_at)
-            waiting = self._store.execute("select count(*) from draft where state = 'waiting'").fetchone()[0]
-            if state == "waiting" and waiting >= MOST_WAITING:
-                return False
             made = self._store.execute(
                 "insert or ignore into draft values (?, ?, ?, null, null, ?)",
                 (draft.draft_id, _text(draft.created_at), state, json.dumps(_as_json(draft), ensure_ascii=False)),
             ).rowcount
+            self._store.execute(
+                "update draft set state = 'lapsed' where draft_id in (select draft_id from draft"
+                " where state = 'waiting' order by draft_id = ? desc, created_at desc limit -1 offset ?)",
+                (draft.draft_id, MOST_WAITING),
+            )
+            if made and _is_over(draft):
+                self._store.execute(
+                    "insert or replace into ended values (?, ?, ?)",
+                    (draft.source, draft.rule, _text(draft.created_at)),
+                )
             if made and draft.acts:
                 self._in_force(draft)
         return bool(made)
@@ -86,16 +98,20 @@ class DraftStore:
         return [_of_json(json.loads(row[0])) for row in rows]
 
     def known(self, source: str, now: datetime | None = None) -> dict[str, str]:
-        """What read_text needs to refer an all-clear: rule → key of the alert in force."""
+        """What read_text needs to refer an all-clear: rule → key of the alert in force, and when each last ended."""
+        at = now or datetime.now(UTC)
         with self._lock:
+            recent = self._store.execute(
+                "select rule, at from ended where source = ? and at > ?", (source, _text(at - RECENT))
+            ).fetchall()
             rows = self._store.execute(
                 "select rule, key from in_force where source = ? and until > ?",
-                (source, _text(now or datetime.now(UTC))),
+                (source, _text(at)),
             ).fetchall()
-        return dict(rows)
+        return {**dict(rows), **{ended(rule): when for rule, when in recent}}
 
     def _in_force(self, draft: Draft) -> None:
-        if draft.alert["msgType"] == "Cancel" or "AllClear" in draft.alert["info"][0]["responseType"]:
+        if _is_over(draft):
             self._store.execute("delete from in_force where source = ? and rule = ?", (draft.source, draft.rule))
             return
         until = draft.alert["info"][0]["expires"]
@@ -108,6 +124,10 @@ class DraftStore:
         lapsed = _text(now - WAITS)
         self._store.execute("update draft set state = 'lapsed' where state = 'waiting' and created_at < ?", (lapsed,))
         self._store.execute("delete from draft where created_at < ?", (_text(now - KEPT),))
+
+
+def _is_over(draft: Draft) -> bool:
+    return draft.alert["msgType"] == "Cancel" or "AllClear" in draft.alert["info"][0]["responseType"]
 
 
 def _text(at: datetime) -> str:

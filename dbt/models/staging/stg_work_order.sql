@@ -19,6 +19,7 @@ work_order as (
         cost_rub,
         photos,
         note,
+        {{ pseudonym('ordered_by') }} as ordered_by_key,
         latitude,
         longitude,
         event_at,

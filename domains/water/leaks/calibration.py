@@ -32,9 +32,13 @@ MOST_UNKNOWN = 6000
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the first days taught: spread of each observation in an hour and of its mean over a day; hours used."""
+    """What the first days taught: spread of each observation in an hour and of its mean over a day; hours used.
+
+    tail_spread: as hour_spread, or a hundredth of the hours if that is wider (a pump that starts within an hour).
+    """
 
     hour_spread: Floats
+    tail_spread: Floats
     day_spread: Floats
     hours_used: int
     spreads: tuple[float, float]
@@ -77,19 +81,10 @@ def calibrate(plant: Plant, hours: list[Hour]) -> Calibration:
         plant.factor = start_factor * np.exp(theta[len(pipes) : len(pipes) + len(plant.factor)])
         plant.offset = theta[len(pipes) + len(plant.factor) :].copy()
     _demand_levels(plant, hours)
-    hour_spread, day_spread = _spreads(plant, hours)
+    hour_spread, tail_spread, day_spread = _spreads(plant, hours)
     # Two weeks do not show how the model ages; a share of what it was wrong by before is kept as doubt.
     day_spread[: pressures + flows] = np.hypot(day_spread[: pressures + flows], DOUBT * missed)
-    return Calibration(hour_spread, day_spread, len(hours), chosen, before, after)
-
-
-def _high(table: Floats) -> Floats:
-    """(columns,) what one value of a hundred exceeds: a pump that starts within an hour makes tails."""
-    told = np.zeros(table.shape[1])
-    some = np.isfinite(table).any(axis=0)
-    if some.any():
-        told[some] = np.nanquantile(table[:, some], 0.99, axis=0)
-    return told
+    return Calibration(hour_spread, tail_spread, day_spread, len(hours), chosen, before, after)
 
 
 def _rms(table: Floats) -> float:
@@ -229,10 +224,9 @@ def _best(
     return best[1], best[2]
 
 
-def _spreads(plant: Plant, hours: list[Hour]) -> tuple[Floats, Floats]:
+def _spreads(plant: Plant, hours: list[Hour]) -> tuple[Floats, Floats, Floats]:
     """Robust spread of the residuals of an hour, and of their means over a day (what does not average out)."""
     pressures, flows, zones = plant.sizes
-    seen = pressures + flows
     nothing = np.zeros(len(plant.network.nodes))
     left, state = [], None
     for hour in hours:
@@ -242,11 +236,11 @@ def _spreads(plant: Plant, hours: list[Hour]) -> tuple[Floats, Floats]:
     table = np.array(left)
     least = np.array([LEAST_PRESSURE_M] * pressures + [LEAST_FLOW_M3_H] * flows + [LEAST_FLOW_M3_H] * zones)
     off = np.abs(table - median(table))
-    hour_spread = 1.4826 * median(off)
-    hour_spread[seen:] = np.maximum(hour_spread[seen:], _high(off[:, seen:]) / 2.58)
-    hour_spread = np.maximum(hour_spread, least)
+    hour_spread = np.maximum(1.4826 * median(off), least)
+    some = np.isfinite(table).any(axis=0)
+    tail_spread = hour_spread.copy()
+    tail_spread[some] = np.maximum(hour_spread[some], np.nanquantile(off[:, some], 0.99, axis=0) / 2.58)
     days = np.array([mean(table[start : start + 24]) for start in range(0, len(table) - 23, 24)])
     day_spread = np.maximum(1.4826 * median(np.abs(days.reshape(-1, len(least)))), least / 2)
-    return np.where(np.isfinite(hour_spread), hour_spread, np.inf), np.where(
-        np.isfinite(day_spread), day_spread, np.inf
-    )
+    told = (hour_spread, tail_spread, day_spread)
+    return tuple(np.where(np.isfinite(one), one, np.inf) for one in told)  # type: ignore[return-value]

@@ -44,8 +44,8 @@ class Rules:
     jump_wait: tuple[int, ...] = (4, 8, 14, 24)
     confidence: float = 0.7
     steady_looks: int = 2
-    given_up: float = 0.3
-    surely: float = 0.9
+    correction_cost: float = 30.0
+    calm_hours: int = 48
     same_place_cost: float = 8.0
     new_leak_nats: float = 12.0
     least_flow_m3_h: float = 0.4
@@ -113,7 +113,7 @@ class Detector:
         self._event_at = {zone.number: -(10**6) for zone in self.plant.zones}
 
     def _prior(self, lengths: Floats) -> Floats:
-        """(pipes,) longer pipes leak more often; what lies before the meters, or is a meter itself, no meter can tell."""
+        """(pipes,) longer pipes leak more often; what lies before the meters, or is one, no meter can tell."""
         prior = np.sqrt(np.maximum(lengths, 1.0))
         balanced = np.array([zone.balanced for zone in self.plant.zones])
         if balanced.any():
@@ -128,7 +128,7 @@ class Detector:
     def step(self, when: datetime, row: Floats) -> list[Finding]:
         """Takes the values of one five-minute step, in the order of `channels.names`; NaN is a gap."""
         position = round((when - self.begin) / STEP)
-        hour, place = divmod(position, STEPS_AN_HOUR)
+        hour = position // STEPS_AN_HOUR
         if hour < self._hour:
             return []  # a clock that jumped back: what was counted is not counted again
         found: list[Finding] = []
@@ -167,7 +167,9 @@ class Detector:
         if len(rows) >= LEAST_STEPS:
             enough = np.isfinite(rows).sum(axis=0) >= LEAST_STEPS
             values[enough] = mean(rows[:, enough])
-        values[self.watch.hour(rows, self.time(number + 1))] = np.nan
+        still = self.watch.hour(rows, self.time(number + 1))
+        still[self.channels.slices["pressure"].stop :] = False  # a tank may stand still, and so may a rate
+        values[still] = np.nan
         levels = rows[-1, self.channels.slices["level"]] if len(rows) else np.full(len(self.channels.level), np.nan)
         fall = np.full(len(self.network.tanks), np.nan)
         for tank, column in enumerate(self.plant.tank_columns):
@@ -291,7 +293,7 @@ class Detector:
             if not zone.balanced or number - self._event_at[zone.number] < 8:
                 continue
             z = zone.number
-            spread = self.calibration.hour_spread[pressures + links + z]
+            spread = self.calibration.tail_spread[pressures + links + z]
             after = self._means(z, number - 2, number)
             before = self._means(z, number - 6, number - 3)
             if after is None or before is None:
@@ -343,14 +345,12 @@ class Detector:
         waits = self.rules.jump_wait
         if jump.looked >= len(waits):
             self._jumps.remove(jump)
-            if jump.leak is not None and jump.leak.stage is Stage.TENTATIVE:
-                jump.leak.growing = True  # not placed yet: looked at with the others from now on
             return
         later = [
             other for other in self._jumps if other is not jump and other.hour > jump.hour and other.zone == jump.zone
         ]
         if later and jump.looked:
-            jump.looked = len(waits)
+            self._jumps.remove(jump)
             return
         if number - jump.hour + 1 < waits[jump.looked] and not later:
             return
@@ -389,50 +389,52 @@ class Detector:
         return [leak for leak in self.running if leak.growing]
 
     def _burst(self, jump: Jump, last: int, number: int) -> None:
-        if jump.leak is not None:
-            if jump.leak.stage is Stage.ENDED:
-                jump.looked = len(self.rules.jump_wait)
-                return
-            booked = jump.leak.flow_m3_h
-            jump.leak.flow_m3_h = 0.0
-        growers = [leak for leak in self._growers() if leak is not jump.leak]
-        along = [leak.pipe for leak in growers]
-        slack = [0.3 + 0.03 * leak.flow_m3_h for leak in growers]
-        shot = self._difference(jump, last, None if jump.leak is None else (jump.leak.pipe, booked / 2))
-        if shot is None:
-            if jump.leak is not None:
-                jump.leak.flow_m3_h = booked
+        """Places what came with a jump; looked at again as hours are added, from scratch but for the half-way flow."""
+        leak = jump.leak
+        if leak is not None and leak.stage is Stage.ENDED:
+            jump.looked = len(self.rules.jump_wait)
             return
-        fit = fit_one_more(shot, along, slack)
-        if jump.leak is None:
-            for _ in range(2):
-                half = (fit.best, float(fit.flow[fit.best]) / 2)
-                again = self._difference(jump, last, half)
-                if again is None:
-                    break
-                shot, fit = again, fit_one_more(again, along, slack)
-        for kept_hour in self._hours_between(jump.hour, number, every=True):
-            self._kept.pop(kept_hour, None)
-        if fit.gain[fit.best] < 2 * self.rules.new_leak_nats:
-            if jump.leak is not None:
-                jump.leak.flow_m3_h = booked
+        booked = 0.0 if leak is None else leak.flow_m3_h
+        if leak is not None:
+            leak.flow_m3_h = 0.0
+        shot, fit = self._placed(jump, last, booked)
+        for hour in self._hours_between(jump.hour, number, every=True):
+            self._kept.pop(hour, None)
+        if shot is None or fit is None or fit.gain[fit.best] < 2 * self.rules.new_leak_nats:
+            if leak is not None:
+                leak.flow_m3_h = booked
             return
-        best = fit.best
-        if jump.leak is None:
-            known = self._same_place(fit, [leak for leak in self.running if leak.zone == jump.zone])
+        if leak is None:
+            known = self._same_place(fit, [one for one in self.running if one.zone == jump.zone])
             if known is not None:
                 self._wake(known)
                 known.flow_m3_h += float(fit.flow[known.pipe])
                 jump.looked = len(self.rules.jump_wait)
                 return
-            jump.leak = self._enter(best, jump.hour, float(fit.flow[best]), growing=False, number=number)
-            jump.leak.abrupt_at = jump.hour
-        self._place(jump.leak, fit, number)
-        jump.leak.flow_m3_h = float(fit.flow[jump.leak.pipe])
-        jump.leak.flow_spread_m3_h = self._flow_spread(jump.leak)
+            leak = self._enter(fit.best, jump.hour, float(fit.flow[fit.best]), growing=False)
+            leak.abrupt_at, jump.leak = jump.hour, leak
+        self._place(leak, fit)
+        leak.flow_m3_h = float(fit.flow[leak.pipe])
+        leak.flow_spread_m3_h = self._flow_spread(leak)
         if last - jump.hour >= 12:
-            self._correct(jump.leak, shot)
-        self._tell_if_sure(jump.leak, number)
+            self._correct(leak, shot)
+        self._tell_if_sure(leak, number)
+
+    def _placed(self, jump: Jump, last: int, booked: float) -> tuple[Snapshot | None, Fit | None]:
+        """The change and its fit; a first look is repeated half-way to the flow that it finds."""
+        growers = [leak for leak in self._growers() if leak is not jump.leak]
+        along = [leak.pipe for leak in growers]
+        slack = [0.3 + 0.03 * leak.flow_m3_h for leak in growers]
+        shot = self._difference(jump, last, None if jump.leak is None else (jump.leak.pipe, booked / 2))
+        if shot is None:
+            return None, None
+        fit = fit_one_more(shot, along, slack)
+        for _ in range(2 if jump.leak is None else 0):
+            again = self._difference(jump, last, (fit.best, float(fit.flow[fit.best]) / 2))
+            if again is None:
+                break
+            shot, fit = again, fit_one_more(again, along, slack)
+        return shot, fit
 
     def _same_place(self, fit: Fit, leaks: list[Leak]) -> Leak | None:
         """The booked leak in whose pipe more flow explains as much as in the best pipe."""
@@ -548,13 +550,18 @@ class Detector:
             return True
         if self._same_place(fit, growers) is not None:
             return False
-        leak = self._enter(best, number - self.rules.window, float(fit.flow[best]), growing=True, number=number)
-        self._place(leak, fit, number)
+        leak = self._enter(best, number - self.rules.window, float(fit.flow[best]), growing=True)
+        self._place(leak, fit)
         leak.start = self._likely_start(leak, number)
         return True
 
     def _without_strays(self, shot: Snapshot, along: list[int], slack: list[float], number: int) -> Fit:
-        """The fit of one more leak without the sensors that contradict it; these are counted as astray."""
+        """The fit of one more leak without the sensors that contradict it; these are counted as astray.
+
+        Only in calm times: beside leaks that are not placed yet, it is the book that is wrong and not a sensor.
+        """
+        if along or number - max(self._event_at.values()) < self.rules.calm_hours:
+            return fit_one_more(shot, along, slack)
         out: list[int] = []
         while True:
             fit = fit_one_more(without(shot, out), along, slack)
@@ -605,7 +612,7 @@ class Detector:
         others = [other for other in self._growers() if other is not leak]
         bare, along = self._without(leak, shot), [other.pipe for other in others]
         fit = fit_one_more(bare, along, self._slack(others))
-        self._place(leak, fit, number)
+        self._place(leak, fit)
         leak.flow_spread_m3_h = self._flow_spread(leak)
         if leak.stage is Stage.TOLD:
             self._take_back(leak, fit, shot, number)
@@ -630,13 +637,13 @@ class Detector:
 
     # --- placing and telling
 
-    def _enter(self, pipe: int, start: int, flow: float, growing: bool, number: int) -> Leak:
+    def _enter(self, pipe: int, start: int, flow: float, growing: bool) -> Leak:
         self._leaks += 1
         leak = Leak(self._leaks, pipe, int(self.zone_of_pipe[pipe]), start, flow, growing, np.zeros(0))
         self.book.append(leak)
         return leak
 
-    def _place(self, leak: Leak, fit: Fit, number: int) -> None:
+    def _place(self, leak: Leak, fit: Fit) -> None:
         leak.weight = posterior(fit.cost, self.prior, fit.chi2)
         choice = best_dig(leak.weight, self.distance, REACH_M)
         leak.sure = choice.sure
@@ -659,8 +666,8 @@ class Detector:
         """Tells a told leak at another place when the evidence moved far away and no second leak explains that."""
         choice = best_dig(leak.weight, self.distance, REACH_M)
         if (
-            leak.weight[self.distance[leak.told_pipe] <= REACH_M].sum() > self.rules.given_up
-            or choice.sure < self.rules.surely
+            self.distance[choice.pipe, leak.told_pipe] <= REACH_M
+            or (fit.cost[leak.pipe] - fit.cost[fit.best]) / max(1.0, fit.chi2) < self.rules.correction_cost
             or leak.steady < self.rules.steady_looks
             or leak.flow_m3_h < self._least_flow(leak)
         ):

@@ -34,7 +34,7 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Fit:
     """One more leak tried in every pipe. flow: (pipes,) m³/h, cost: (pipes,) minus twice the log likelihood,
-    gain: (pipes,) by how much the cost falls against no leak more. others: m³/h of the leaks fitted along, no leak more.
+    gain: (pipes,) by how much the cost falls against no leak more. others: change, m³/h, of the leaks along.
     chi2: misfit of the best pipe, a degree of freedom."""
 
     flow: Floats

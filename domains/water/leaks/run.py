@@ -24,7 +24,7 @@ def detector_for(network: Path, scada: Scada, rules: Rules | None = None) -> Det
 def detect(
     network: Path, scada: Scada, report_from: datetime | None = None, rules: Rules | None = None
 ) -> tuple[list[Finding], Detector]:
-    """Findings in order of time. With `report_from`: those that still run then, told at that time, and the later ones."""
+    """Findings in order of time. With `report_from`: those that run then, told at that time, and the later ones."""
     detector = detector_for(network, scada, rules)
     restated: list[Finding] | None = None
     earlier = 0

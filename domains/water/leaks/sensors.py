@@ -22,8 +22,8 @@ LIVELY_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class SensorFault:
-    """A sensor left out. quantity: pressure, flow, level, demand. kind: frozen, silent, astray (it contradicts all others: drift, a shifted zero, swapped
-    wires). until: when it was believed again, None if it still is not."""
+    """A sensor left out. quantity: pressure, flow, level, demand. kind: frozen, silent, astray (it contradicts all
+    others: drift, a shifted zero, swapped wires). until: when it was believed again, None if it still is not."""
 
     quantity: str
     channel: str
@@ -40,9 +40,9 @@ class Watch:
     faults: list[SensorFault] = field(default_factory=list)
     _open: dict[tuple[int, str], int] = field(default_factory=dict)
     _count: dict[tuple[int, str], int] = field(default_factory=dict)
-    _flat: NDArray[np.int64] | None = None
+    _flat: Floats | None = None
     _hours: int = 0
-    _quiet: NDArray[np.int64] | None = None
+    _quiet: Floats | None = None
     _astray: dict[int, int] = field(default_factory=dict)
     out: set[int] = field(default_factory=set)
 
@@ -58,14 +58,15 @@ class Watch:
         if len(rows) > 2:
             highest = np.where(np.isfinite(rows), rows, -np.inf).max(axis=0)
             lowest = np.where(np.isfinite(rows), rows, np.inf).min(axis=0)
-            still = (highest == lowest) & (highest != 0)
+            still = np.asarray((highest == lowest) & (highest != 0))
         self._hours += 1
         usual = self._quiet > LIVELY_SHARE * max(self._hours, 24)
         self._flat = np.where(still & ~usual, self._flat + 1, 0)
-        self._quiet += still & (self._flat < FLAT_HOURS)
-        silent = ~np.isfinite(rows).any(axis=0) if len(rows) else np.ones(width, dtype=bool)
+        self._quiet = self._quiet + (still & (self._flat < FLAT_HOURS))
+        silent = np.asarray(~np.isfinite(rows).any(axis=0)) if len(rows) else np.ones(width, dtype=bool)
         for column in range(width):
-            self._tell(column, "frozen", bool(self._flat[column] >= FLAT_HOURS), when)
+            pressure = column < self.channels.slices["pressure"].stop
+            self._tell(column, "frozen", bool(pressure and self._flat[column] >= FLAT_HOURS), when)
             self._count_silence(column, bool(silent[column]), when)
         return still & ~usual
 
@@ -87,7 +88,7 @@ class Watch:
     # --- residuals
 
     def look(self, misfit: Floats, columns: list[int], when: datetime) -> None:
-        """misfit: (observations,) how many of its spreads each sensor is off after the best explanation; NaN unknown."""
+        """misfit: (observations,) by how many of its spreads each sensor is off what is explained; NaN unknown."""
         for row, z in enumerate(misfit):
             if not np.isfinite(z):
                 continue
@@ -104,7 +105,7 @@ class Watch:
 
 
 def misfit_of(shot: Snapshot, fit: Fit, along: list[int]) -> Floats:
-    """(observations without balances,) spreads that each is off when `along` and the best pipe explain what they can."""
+    """(pressures and flows,) spreads that each is off when `along` and the best pipe explain what they can."""
     rows = len(shot.residual) - shot.zones
     flow = fit.flow[fit.best]
     told = shot.answer[:rows, fit.best] * flow

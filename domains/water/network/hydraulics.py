@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csc_matrix
+from scipy.sparse import coo_matrix, csc_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from domains.water.network.arrays import Floats, Ints, Network
@@ -130,8 +131,7 @@ class _System:
         self.fixed = np.concatenate([network.fixed, [valve.end for valve in self.acting]]).astype(np.int64)
         known = np.zeros(size, dtype=bool)
         known[self.fixed] = True
-        known[~touched] = True
-        self.loose = np.flatnonzero(~touched & ~np.isin(np.arange(size), self.fixed))
+        known[~touched | self._unfed(size)] = True
         self.free = ~known
         # The balance of a node after a valve is counted at the node before it, if need be through several valves.
         into = np.arange(size)
@@ -154,6 +154,13 @@ class _System:
         self._indptr = np.searchsorted(order // size, np.arange(size + 1)).astype(np.int32)
         self._ones = np.ones(len(one))
         self._size = size
+
+    def _unfed(self, size: int) -> Floats:
+        """(nodes,) which nodes no source reaches: their heads say nothing and are left out (0)."""
+        network, live = self.network, self.live
+        ends = (network.start[live], network.end[live])
+        part = connected_components(coo_matrix((np.ones(len(live)), ends), shape=(size, size)), directed=False)[1]
+        return np.asarray(~np.isin(part, part[self.fixed]))
 
     def heads(
         self, demand: Floats, fixed_head: Floats, flow: Floats, loss: Floats, slope: Floats

@@ -195,6 +195,7 @@ def test_two_hazards_in_two_places_are_two_events(desk: Any, source: Make) -> No
         (("nw",), "Ветер"),
     ]
     assert [event.key.removeprefix(found.key) for event in found.events] == ["", "#2"]
+    assert [event.body["part"] for event in found.events] == [[1, 2], [2, 2]]
 
 
 def test_certificates_lapse_with_a_warning_first(desk: Any, source: Make) -> None:
