@@ -100,6 +100,8 @@ def example(schema: dict[str, Any], whole: dict[str, Any]) -> Any:
         return example(whole["$defs"][schema["$ref"].rsplit("/", 1)[1]], whole)
     if "anyOf" in schema:
         return example(schema["anyOf"][0], whole)
+    if "examples" in schema:
+        return schema["examples"][0]
     if "const" in schema or "enum" in schema:
         return schema.get("const", (schema.get("enum") or [None])[0])
     kind = schema.get("type")
