@@ -33,7 +33,6 @@ from domains.water.scada import Channels, Scada, read_scada
 from domains.water.score import Score, Told, TrueLeak, score
 
 DATA = ROOT.parent / "shared" / "data" / "water_network"
-ELSEWHERE = Path("/work/shared/data/water_network")
 PUBLISHED = [
     ["contest's winner (Tongji), contest's files", 2019, 13, 3, 264_873, None],
     ["second (Under Pressure), contest's files", 2019, 15, 4, 260_562, None],
@@ -45,7 +44,7 @@ BINS = (0.0, 0.8, 0.9, 0.98, 1.01)
 
 def run(options: Options) -> BenchTable:
     table = BenchTable("Leaks", ["method or measure", "year", "found", "false crews", "EUR", "seconds"])
-    data = DATA if DATA.exists() else ELSEWHERE
+    data = DATA
     if not data.exists():
         raise FileNotFoundError(f"{DATA} is not here: the network and its simulated years are shared data")
     network = data / "L-TOWN.inp"
@@ -257,7 +256,7 @@ def scenarios(network: Path, seeds: int) -> list[tuple[list[Finding], Score, Det
     import wntr
 
     model = wntr.network.WaterNetworkModel(str(network))
-    real = read_scada((DATA if DATA.exists() else ELSEWHERE) / "simulated").channels
+    real = read_scada(DATA / "simulated").channels
     channels = channels_of(model, real.pressure, real.flow, real.demand)
     pipes = [name for name, pipe in model.pipes() if pipe.length > 5 and name not in real.flow]
     told = []

@@ -14,8 +14,8 @@ from google.transit import gtfs_realtime_pb2 as pb
 from ingest.replay import formats
 
 
-def test_formats_are_the_issue_s() -> None:
-    assert list(formats()) == ["cap", "gtfs-rt", "meters-csv", "open311", "positions-csv", "scada-csv"]
+def test_formats_are_the_issues() -> None:
+    assert list(formats()) == ["cap", "gtfs-rt", "meters-csv", "open311", "positions-csv", "scada-csv", "scada-parquet"]
 
 
 @pytest.mark.parametrize("kind", ["vehicle_positions", "trip_updates"])

@@ -14,7 +14,6 @@ from city.water import NetworkPlace
 from domains.water.layers import NetworkError, find_dmas, network_layers, read_model
 
 L_TOWN = Path(__file__).resolve().parents[3] / "shared" / "data" / "water_network" / "L-TOWN.inp"
-L_TOWN = L_TOWN if L_TOWN.exists() else Path("/work/shared/data/water_network/L-TOWN.inp")
 
 needs_l_town = pytest.mark.skipif(not L_TOWN.exists(), reason=f"real data are not here: {L_TOWN}")
 

@@ -16,7 +16,7 @@ from ingest.broker.mosquitto import find_mosquitto, mosquitto_command
 from tests.actuation.cap.signing import NOW, SENDER, Signer, signer
 from tests.broker.conftest import RunningBroker, free_pair
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
