@@ -37,6 +37,7 @@ def test_the_loops_time_follows_a_clock_that_is_put_right(monkeypatch: pytest.Mo
     runner: Any = Runner.__new__(Runner)
     runner.lease, runner.lock, runner.counts = SimpleNamespace(fresh=lambda: True), threading.RLock(), Counts()
     runner._now = datetime.now(UTC) + timedelta(days=1)
+    runner._slow = []
     for name in ("_keep_link", "_take_messages", "_take_inbox", "_take_time", "_commit", "_housekeeping"):
         monkeypatch.setattr(Runner, name, lambda *_, **__: None)
     runner._one()
