@@ -26,6 +26,7 @@ from actuation.scenario.effect import (
     Target,
 )
 from actuation.scenario.event import Event
+from actuation.scenario.messages import event_from_json, event_to_json
 from actuation.wire.claims import CommandClaims
 from ingest.contracts.ledger_entry import LedgerEntry
 
@@ -38,30 +39,6 @@ EFFECTS: dict[str, type[Effect]] = {
 }
 ACTION_OF = {kind: action for action, kind in EFFECTS.items()}
 """What a `created` line says in `action` when it is no command: notify, publish_cap, incident, task."""
-
-
-def event_json(event: Event) -> dict[str, Any]:
-    return {
-        "kind": event.kind,
-        "key": event.key,
-        "at": event.at.isoformat(),
-        "body": dict(event.body),
-        "zones": list(event.zones),
-        "trust": event.trust,
-        "by": event.by,
-    }
-
-
-def event_of(found: Mapping[str, Any]) -> Event:
-    return Event(
-        found["kind"],
-        found["key"],
-        datetime.fromisoformat(found["at"]),
-        found.get("body") or {},
-        tuple(found.get("zones") or ()),
-        found.get("trust", "none"),
-        found.get("by"),
-    )
 
 
 def effect_json(effect: Effect) -> dict[str, Any]:
@@ -96,7 +73,7 @@ def name_of(key: str) -> str:
 
 
 def seen(event: Event, now: datetime, bodies: Bodies) -> NewEntry:
-    detail = bodies.shorten(orjson.dumps({"event": event_json(event), "now": now.isoformat()}))
+    detail = bodies.shorten(orjson.dumps({"event": event_to_json(event), "now": now.isoformat()}))
     return line(
         at=now,
         kind="seen",
@@ -112,7 +89,7 @@ def seen(event: Event, now: datetime, bodies: Bodies) -> NewEntry:
 def seen_of(entry: LedgerEntry, bodies: Bodies) -> tuple[Event, datetime]:
     """The event and the engine's `now` of a `seen` line."""
     found = bodies.whole(entry.detail or "{}")
-    return event_of(found["event"]), datetime.fromisoformat(found["now"])
+    return event_from_json(found["event"]), datetime.fromisoformat(found["now"])
 
 
 def target_text(target: Target) -> str:
