@@ -155,16 +155,6 @@ class CapVerdict(TypedDict):
     commands: list[str]
 
 
-class EventBody(TypedDict, total=False):
-    """An event of one of our own processes. kind, key and body are required; trust is always "trusted"."""
-
-    kind: Literal["incident", "check_failed", "feed_silent", "camera_event", "state", "device_message"]
-    key: str
-    at: str
-    body: dict[str, Any]
-    zones: list[str]
-
-
 class Draft(TypedDict):
     """A CAP alert made from text; acts when a duty officer has confirmed it."""
 

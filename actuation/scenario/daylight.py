@@ -20,11 +20,6 @@ def is_dark(at: datetime, latitude: float, longitude: float) -> bool:
     return _elevation_deg(int(at.timestamp() // 60), latitude, longitude) < CIVIL_TWILIGHT_DEG
 
 
-def elevation_deg(at: datetime, latitude: float, longitude: float) -> float:
-    """Height of the sun's middle above the horizon, degrees, without refraction."""
-    return _elevation_deg(int(at.timestamp() // 60), latitude, longitude)
-
-
 @functools.lru_cache(maxsize=4096)
 def _elevation_deg(minute: int, latitude: float, longitude: float) -> float:
     days = (minute * 60 - J2000.timestamp()) / 86_400

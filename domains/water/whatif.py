@@ -53,10 +53,6 @@ class Baseline:
     emitters: Mapping[str, float]
     pressure: Mapping[str, tuple[float, float]]
 
-    @property
-    def loss_m3_h(self) -> float:
-        return sum(self.leaks_m3_h.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -177,7 +177,7 @@ class Plant:
 
 
 def bind(network: Network, channels: Channels) -> Plant:
-    """Binds channels by name; a channel that names nothing of the network is not used (see `unknown_channels`)."""
+    """Binds channels by name; a channel that names nothing of the network is not used."""
     slices, nodes = channels.slices, {name: n for n, name in enumerate(network.nodes)}
     link_rows = {link.name: n for n, link in enumerate(network.links)}
     pressures = [
@@ -213,12 +213,6 @@ def bind(network: Network, channels: Channels) -> Plant:
         level=np.ones((count, len(network.kinds))),
         offset=np.zeros(len(pressures)),
     )
-
-
-def unknown_channels(network: Network, channels: Channels) -> list[str]:
-    """Channels whose names are neither a node nor a link of the network."""
-    known = {*network.nodes, *(link.name for link in network.links)}
-    return [name for name in channels.names if name not in known]
 
 
 def whole_meters(plant: Plant, mean_litres_h: Floats) -> NDArray[np.bool_]:

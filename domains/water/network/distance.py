@@ -52,10 +52,6 @@ class PipeDistance:
         )
         return way + first.length_m / 2 + second.length_m / 2
 
-    def to_all(self, one: str) -> dict[str, float]:
-        """Metres from one link to every link."""
-        return {other: self.between(one, other) for other in self.links}
-
     def matrix(self, names: list[str]) -> NDArray[np.float32]:
         """Metres between all of these links: shape (n, n)."""
         starts = np.array([self._row[self.links[name].start] for name in names])
