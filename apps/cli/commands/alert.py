@@ -91,10 +91,7 @@ def check(
 ) -> None:
     """Exit code 0: every alert of the file is accepted; 1: one is not; 2: wrong usage."""
     found = _sources()
-    known = found.of(source)
-    if known is None:
-        codes = ", ".join(each.code for each in found.source) or "none"
-        fail(f"--source: no source is called {source!r}", f"alert_sources.toml has {codes}")
+    known = _source(found, source)
     zones = ZoneIndex.of(load_city(settings()), found.geocodes)
     now = at.replace(tzinfo=UTC) if at is not None else datetime.now(UTC)
     data = file.read_bytes()
@@ -119,10 +116,7 @@ def text(
 ) -> None:
     """Exit code 0: the text makes a draft; 1: it makes none; 2: wrong usage."""
     found = _sources()
-    known = found.of(source)
-    if known is None:
-        codes = ", ".join(each.code for each in found.source) or "none"
-        fail(f"--source: no source is called {source!r}", f"alert_sources.toml has {codes}")
+    known = _source(found, source)
     try:
         rules = load_text_rules(settings())
     except TextRulesError as error:
@@ -155,6 +149,15 @@ def _sources() -> CapSources:
         return load_cap_sources(settings())
     except CapSourcesError as error:
         fail(str(error), "", BAD)
+
+
+def _source(sources: CapSources, code: str) -> CapSource:
+    """The source of that code; ends the command where there is none."""
+    known = sources.of(code)
+    if known is None:
+        codes = ", ".join(each.code for each in sources.source) or "none"
+        fail(f"--source: no source is called {code!r}", f"alert_sources.toml has {codes}")
+    return known
 
 
 def _rows(source: CapSource, now: datetime) -> list[dict[str, Any]]:
