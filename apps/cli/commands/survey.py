@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apps.cli.output import NO, fail, print_json, print_table
+from apps.cli.suspected import suspected
 from city.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -68,14 +69,12 @@ def _cards(where: Settings, zone: str | None, stops: int) -> list[StopCard]:
     from apps.web.survey.routes import StopCard
     from city.geometry import features
     from city.profile import load_city
-    from domains.water.survey import plan_route, suspicions
+    from domains.water.survey import plan_route
     from warehouse.lake import LakeMissingError
-    from warehouse.read import query
 
     city = load_city(where)
     try:
-        houses = query(where, "SELECT * FROM marts.mart_house_balance_day", [])
-        flags = query(where, "SELECT * FROM marts.mart_meter_flag WHERE is_open", [])
+        found = suspected(where, city)
     except (LakeMissingError, duckdb.CatalogException):
         fail("the lake has no house balance yet", "Build it: gorodok build", code=NO)
     buildings = {one.properties.building_id: one for one in features(city, "buildings")}
@@ -83,8 +82,7 @@ def _cards(where: Settings, zone: str | None, stops: int) -> list[StopCard]:
     if not places:
         return []
     start = (sum(lat for lat, _ in places.values()) / len(places), sum(lon for _, lon in places.values()) / len(places))
-    suspected = suspicions(houses, flags, tariff_rub_m3=city.norms.water.tariff_rub_m3)
-    mine = [one for one in suspected if zone is None or one.zone_id == zone]
+    mine = [one for one in found if zone is None or one.zone_id == zone]
     return [
         StopCard(
             house_id=stop.suspicion.house_id,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from apps.cli.output import NO, fail, print_json, print_table
+from apps.cli.suspected import suspected
 from city.settings import Settings, settings
 from domains.water.survey import Stop
 
@@ -56,17 +57,10 @@ def survey(
 def _walk(where: Settings, stops: int, rub_per_km: float) -> list[Stop]:
     from city.geometry import features
     from city.profile import load_city
-    from domains.water.survey import plan_route, suspicions
-    from warehouse.read import query
+    from domains.water.survey import plan_route
 
     city = load_city(where)
-    houses = query(
-        where,
-        "SELECT * FROM marts.mart_house_balance_day "
-        "WHERE day > (SELECT max(day) FROM marts.mart_house_balance_day) - 30",
-    )
-    flags = query(where, "SELECT * FROM marts.mart_meter_flag WHERE is_open")
-    found = suspicions(houses, flags, tariff_rub_m3=city.norms.water.tariff_rub_m3)
+    found = suspected(where, city)
     places = {one.properties.building_id: one.geometry.centroid for one in features(city, "buildings")}
     return plan_route(
         found,
