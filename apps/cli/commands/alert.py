@@ -24,6 +24,7 @@ from actuation.cap.out import CapKey, CapKeyError, key_folder, make_cap_key
 from actuation.cap.out.certificate import CERTIFICATE
 from actuation.cap.pins import PinError
 from actuation.cap.text import TextRulesError, load_text_rules, read_text
+from apps.cli.commands.reflex import send
 from apps.cli.output import BAD, NO, fail, print_json, print_table
 from city.profile import load_city
 from city.settings import settings
@@ -32,16 +33,14 @@ from ingest.cap import UnsafeXmlError, split
 Json = Annotated[bool, typer.Option("--json", help="Ответ в JSON / The answer as JSON")]
 
 
-alert_app = typer.Typer(help="Оповещения CAP / CAP alerts", no_args_is_help=True)
-"""Other modules of commands may add to the group; it is registered here, once."""
-
-
 def register(app: typer.Typer) -> None:
-    alert_app.command("cert", help="Наш сертификат для получателей / Our certificate, for receivers to pin")(cert)
-    alert_app.command("sources", help="Кому город верит / Whom the city believes, and until when")(sources)
-    alert_app.command("check", help="Что стало бы с оповещением / What would become of an alert; nothing acts")(check)
-    alert_app.command("text", help="Что стало бы с текстом / What would become of a text; nothing acts")(text)
-    app.add_typer(alert_app, name="alert")
+    group = typer.Typer(help="Оповещения CAP / CAP alerts", no_args_is_help=True)
+    group.command("cert", help="Наш сертификат для получателей / Our certificate, for receivers to pin")(cert)
+    group.command("sources", help="Кому город верит / Whom the city believes, and until when")(sources)
+    group.command("check", help="Что стало бы с оповещением / What would become of an alert; nothing acts")(check)
+    group.command("text", help="Что стало бы с текстом / What would become of a text; nothing acts")(text)
+    group.command("send", help="Отправить CAP и показать решение / Send CAP and show the verdict")(send)
+    app.add_typer(group, name="alert")
 
 
 def cert(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from apps.cli.commands.alert import alert_app
 from apps.cli.output import GOOD, NO, err, fail, out, print_json, print_table
 from city.settings import settings
 
@@ -26,7 +25,6 @@ CALM_S = 1.0
 def register(app: typer.Typer) -> None:
     app.command("reflex", help="Процесс, который действует по тревоге / The process that acts on alerts")(reflex)
     app.command("drill", help="Учебная тревога зоны: кто ответил / Drill of a zone: who answered")(drill)
-    alert_app.command("send", help="Отправить CAP и показать решение / Send CAP and show the verdict")(send)
 
 
 def reflex() -> None:
