@@ -21,7 +21,7 @@ import shapely
 from actuation.cap import Accepted, CapSource, Refused, SeenAlerts, ZoneIndex, judge
 from actuation.cap.out import build, make_cap_key
 from actuation.cap.out.certificate import CERTIFICATE, CapKey
-from bench.lib.capvalidator import program
+from bench.lib.peer_environment import program_of
 from bench.lib.table import BenchTable, Goal, Options, quantile, workplace
 from ingest.contracts.alert import Alert
 
@@ -96,7 +96,7 @@ def _numbers(times: list[float], cpu_s: float) -> list[float]:
 def _peer(table: BenchTable, files: Path, rounds: int) -> None:
     """The peer's rows, or the reason why there are none."""
     try:
-        python = program()
+        python = program_of("capvalidator", "python")
         done = subprocess.run(
             [python, "-c", PEER, files, str(rounds)], capture_output=True, timeout=300, check=True, text=True
         )

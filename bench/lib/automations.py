@@ -10,23 +10,19 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.lib.peer_environment import PEERS, program_of
 from bench.lib.processes import free_port, running, tail
-from city.settings import ROOT
 
-PEERS = ROOT / "bench" / "peers"
-NODE_RED, HASS = "node-red@4", "homeassistant==2024.3.3"
+NODE_RED = "node-red@4"
 PREFIX = "peer/command/"
 EVENTS = "gorodok/v1/gorodok/camera_event/+"
 INSTALL_S = 900
-HASS_MQTT = "paho-mqtt==1.6.1"
-"""What its integration mqtt asks for; it would install it by itself at the first start."""
 
 
 class PeerAwayError(RuntimeError):
@@ -48,15 +44,10 @@ def node_red() -> Path:
 
 def hass() -> Path:
     """The program of Home Assistant in an environment of its own, made first (two minutes)."""
-    program = PEERS / "homeassistant" / "venv" / "bin" / "hass"
-    if program.exists():
-        return program
-    folder = PEERS / "homeassistant"
-    folder.mkdir(parents=True, exist_ok=True)
-    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    _run([uv, "venv", "--quiet", "--python", sys.executable, "venv"], folder)
-    _run([uv, "pip", "install", "--quiet", "--python", "venv/bin/python", HASS, HASS_MQTT], folder)
-    return program
+    try:
+        return program_of("homeassistant", "hass", INSTALL_S)
+    except RuntimeError as error:
+        raise PeerAwayError(str(error)) from error
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -21,13 +19,10 @@ from typing import Any, Self
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from bench.lib.peer_environment import program_of
 from bench.lib.processes import running
-from city.settings import ROOT
 from ingest.broker.client import set_nodelay
 
-PEERS = ROOT / "bench" / "peers"
-REQUIREMENTS = PEERS / "thingsboard.txt"
-ENVIRONMENT = PEERS / "thingsboard"
 NO_LIMITS: dict[str, Any] = {
     "maxPayloadSize": 1_000_000,
     "maxInflightMessages": 1_000,
@@ -39,21 +34,8 @@ Id = tuple[str, int]
 
 
 def program() -> Path:
-    """The gateway's program; makes its environment first (a minute). Raises RuntimeError that says why it cannot."""
-    found = ENVIRONMENT / "bin" / "thingsboard-gateway"
-    if found.exists():
-        return found
-    uv = shutil.which("uv") or Path(sys.executable).with_name("uv")
-    python = str(ENVIRONMENT / "bin" / "python")
-    try:
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT], check=True)
-        subprocess.run(
-            [uv, "pip", "install", "--quiet", "--python", python, "-r", REQUIREMENTS], check=True, timeout=600
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-        raise RuntimeError(f"cannot install {REQUIREMENTS.name} into {ENVIRONMENT}: {error}") from error
-    return found
+    """The gateway's program, installed first. Raises RuntimeError that says why it cannot be."""
+    return program_of("thingsboard", "thingsboard-gateway")
 
 
 class FakeThingsBoard:
