@@ -6,38 +6,7 @@
 -- one row per border flow sensor and hour of the night (00:00-05:59 on the city's clock): its mean net flow. A reading
 -- holds until the next one of its sensor, at most flow_hold_s.
 
-{%- set hold = var('flow_hold_s') %}
-
-with affected as (
-    select distinct sensor_id, day
-    from (
-        select sensor_id, unnest([
-            {{ local_day('event_at') }}, {{ local_day('event_at + interval ' ~ hold ~ ' second') }}
-        ]) as day
-        from {{ ref('stg_scada_reading') }}
-        where quantity = 'flow_m3_h' and role in ('inlet', 'outlet') and {{ is_new('scada_reading') }}
-    )
-),
-
-readings as (
-    select
-        sensor_id,
-        event_at,
-        case role when 'inlet' then value else -value end as value,
-        zone_id,
-        least(
-            lead(event_at) over (partition by sensor_id order by event_at, measured_at),
-            event_at + interval {{ hold }} second
-        ) as until_at
-    from {{ ref('stg_scada_reading') }}
-    where quantity = 'flow_m3_h'
-        and quality <> 'bad'
-        and role in ('inlet', 'outlet')
-        and {{ in_days_of_news('scada_reading', before_s=hold, after_s=86400 + hold) }}
-        {%- if is_incremental() %}
-        and sensor_id in (select sensor_id from affected)
-        {%- endif %}
-),
+with {{ border_flow(var('flow_hold_s')) }},
 
 held as (
     select
@@ -57,7 +26,7 @@ parts as (
         zone_id,
         cast(clock as date) as day,
         hour(clock) as hour,
-        value,
+        case role when 'inlet' then value else -value end as value,
         {{ overlap_s(
             'event_at', 'until_at', "timezone('" ~ var('tz') ~ "', clock)",
             "timezone('" ~ var('tz') ~ "', clock + interval 1 hour)"
