@@ -19,7 +19,8 @@ from bench.lib.reflexes import Chain
 from city.settings import ROOT
 from ingest.broker.mosquitto import find_mosquitto
 from tests.browser.browse import MISSING, Browser
-from tests.browser.duty_stage import Stage, stage, wait_for
+from tests.browser.duty_stage import Stage, stage
+from tests.browser.serving import PROBES, SCREENS, wait_for
 
 pytestmark = [
     pytest.mark.browser,
@@ -27,9 +28,6 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(MISSING is not None, reason=MISSING or ""),
 ]
-SCREENS = ROOT / "artefacts" / "screens"
-# as in test_pages_in_browser.py: a deep link asks below its own path first
-PROBES = ("/_stcore/health - Failed to load resource", "/_stcore/host-config - Failed to load resource")
 SAYS = {("silent", "ru"): "Кому звонить", ("drill", "en"): "DRILL"}
 
 

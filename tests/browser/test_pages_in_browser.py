@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
 
-from apps.streamlit.serve import command
-from city.settings import Settings
 from tests.browser.browse import MISSING, PAGES, Browser
+from tests.browser.serving import PROBES, SCREENS, pages
 from tests.pages import sample
 
 pytestmark = [
@@ -26,7 +18,6 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(MISSING is not None, reason=MISSING or ""),
 ]
-SCREENS = Path(__file__).resolve().parents[2] / "artefacts" / "screens"
 SAYS = {
     "ru": {"home": "Что не так сейчас", "twin": "Слои", "water": "Ночной расход", "cleaning": "Площадки на карте",
            "crossing": "По часам суток", "kpi": "Как считается", "data": "Загрузки"},
@@ -35,44 +26,12 @@ SAYS = {
 }  # fmt: skip
 MAPS = ("home", "twin", "cleaning")
 CHARTS = ("water", "cleaning", "crossing", "kpi")
-# On a deep link Streamlit's front end looks for its server below the page's path first, and then at the root.
-PROBES = ("/_stcore/health - Failed to load resource", "/_stcore/host-config - Failed to load resource")
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    chosen = Settings(home=tmp_path_factory.mktemp("browsed"), streamlit_port=port, gateway_port=1)
-    sample.fill(chosen)
-    environment = os.environ | {
-        "GORODOK_HOME": str(chosen.home),
-        "GORODOK_STREAMLIT_PORT": str(port),
-        "GORODOK_GATEWAY_PORT": "1",
-    }
-    log = (chosen.home / "streamlit.log").open("wb")
-    server = subprocess.Popen(command(chosen), env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(20)
-        log.close()
-        print((chosen.home / "streamlit.log").read_text()[-2_000:], file=sys.stderr)
-
-
-def _wait_for(url: str) -> None:
-    ends = time.monotonic() + 60
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            if time.monotonic() > ends:
-                raise
-            time.sleep(0.2)
+    with pages(tmp_path_factory.mktemp("browsed"), sample.fill) as found:
+        yield found
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
 
-from apps.streamlit.serve import command
 from city.settings import Settings
 from tests.browser.browse import MISSING, Browser
-from tests.browser.test_pages_in_browser import PROBES, SCREENS, _wait_for
+from tests.browser.serving import PROBES, SCREENS, pages
 from tests.pages import sample, water_sample
 
 pytestmark = [
@@ -29,29 +23,17 @@ SECTIONS = ("balance", "leaks", "orders", "survey", "trial", "meeting")
 BUTTONS = ".st-key-water_section button"
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    chosen, now = (
-        Settings(home=tmp_path_factory.mktemp("water"), streamlit_port=port, gateway_port=1),
-        datetime.now(UTC),
-    )
+def fill(chosen: Settings) -> None:
+    now = datetime.now(UTC)
     sample.fill(chosen)
     water_sample.fill(chosen, now)
     water_sample.tell(chosen, water_sample.running(now))
-    environment = os.environ | {
-        "GORODOK_HOME": str(chosen.home), "GORODOK_STREAMLIT_PORT": str(port), "GORODOK_GATEWAY_PORT": "1",
-    }  # fmt: skip
-    with Path(chosen.home / "streamlit.log").open("wb") as log:
-        server = subprocess.Popen(command(chosen), env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with pages(tmp_path_factory.mktemp("water"), fill) as found:
+        yield found
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,15 @@ from city.contacts import load_contacts
 from city.settings import Settings, settings
 
 CITY = Path(__file__).resolve().parents[2] / "cities" / "gorodok"
+SCENARIO = """
+scenario: missile_alert
+title: {ru: "Ракетная опасность: укрытия", en: "Missile alert: shelters"}
+triggers:
+  - {on: alert}
+  - {on: button, confirm_within_s: 120}
+steps:
+  - {do: command, action: unlock, kinds: [door]}
+"""
 SCENES = ("calm", "live", "silent", "drill", "waiting", "draft")
 KINDS = ("door", "siren", "lamp", "display")
 SILENT = "door-shelter-04"
@@ -28,6 +38,16 @@ REST = {"door": "locked", "siren": "off", "lamp": "off", "display": "blank"}
 ASKED = {"door": "unlock", "siren": "siren_on", "display": "show"}
 BECOMES = {"door": "unlocked", "siren": "on", "display": "shown"}
 MISSILE = "missile_alert"
+
+
+def town(home: Path) -> Path:
+    """A copy of the demo city with one scenario of known words; the folder of cities."""
+    shutil.copytree(CITY, home / "cities" / "gorodok")
+    folder = home / "cities" / "gorodok" / "scenarios"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "missile_alert.yaml").write_text(SCENARIO, encoding="utf-8")
+    return home / "cities"
 
 
 def stamp(at: datetime) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -13,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from actuation.reflex.server import Server
 from apps.streamlit import data, desk, duty_judge
 from apps.streamlit.serve import MAIN
-from city import settings as city_settings
 from city.settings import Settings
-from tests.pages.reflex_sample import CITY, SCENES, SILENT, Play, serve
+from tests.pages.reflex_sample import SCENES, SILENT, Play, serve, town
+from tests.pages.using import use
 
 DUTY = {"name": "Анна Дежурная", "email": "duty1@gorodok.example"}
 OTHER = {"name": "Борис Дежурный", "email": "duty2@gorodok.example"}
@@ -35,30 +33,16 @@ SAYS = {
         "waiting": "Waits for a second person", "draft": "draft alert",
     },
 }  # fmt: skip
-SCENARIO = """
-scenario: missile_alert
-title: {ru: "Ракетная опасность: укрытия", en: "Missile alert: shelters"}
-triggers:
-  - {on: alert}
-  - {on: button, confirm_within_s: 120}
-steps:
-  - {do: command, action: unlock, kinds: [door]}
-"""
 
 
 @pytest.fixture(scope="module")
 def chosen(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The demo city with one scenario of known words."""
     home = tmp_path_factory.mktemp("duty")
-    shutil.copytree(CITY, home / "cities" / "gorodok")
-    folder = home / "cities" / "gorodok" / "scenarios"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    (folder / "missile_alert.yaml").write_text(SCENARIO, encoding="utf-8")
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    return Settings(home=home, cities_dir=home / "cities", gateway_port=1, reflex_port=port)
+    return Settings(home=home, cities_dir=town(home), gateway_port=1, reflex_port=port)
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +53,11 @@ def served(chosen: Settings) -> Iterator[tuple[Play, Server]]:
 
 
 @pytest.fixture
-def play(served: tuple[Play, Server], chosen: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
-    monkeypatch.setattr(data, "settings", lambda: chosen)
-    monkeypatch.setattr(city_settings, "settings", lambda: chosen)
-    st.cache_data.clear()
-    st.cache_resource.clear()
+def play(served: tuple[Play, Server], chosen: Settings, monkeypatch: pytest.MonkeyPatch) -> Play:
+    use(monkeypatch, chosen)
     served[0].pressed.clear()
     served[0].decided.clear()
-    yield served[0]
-    st.cache_data.clear()
-    st.cache_resource.clear()
+    return served[0]
 
 
 def run(language: str = "ru", user: dict[str, Any] | None = None, wall: bool = False) -> AppTest:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from apps.streamlit import data
 from apps.streamlit.serve import MAIN
-from city import settings as city_settings
 from city.settings import Settings
 from tests.pages import sample
+from tests.pages.using import use
 
 PAGES = ("home", "twin", "water", "cleaning", "crossing", "kpi", "data")
 HEADINGS = {
@@ -44,18 +42,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     chosen = Settings(home=tmp_path_factory.mktemp("filled"), gateway_port=1)
     sample.fill(chosen)
     return chosen
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    st.cache_data.clear()
-    yield
-    st.cache_data.clear()
-
-
-def use(monkeypatch: pytest.MonkeyPatch, chosen: Settings) -> None:
-    monkeypatch.setattr(data, "settings", lambda: chosen)
-    monkeypatch.setattr(city_settings, "settings", lambda: chosen)
 
 
 def run(page: str, language: str) -> AppTest:

@@ -7,7 +7,6 @@ import json
 import math
 import threading
 import zipfile
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,24 +14,22 @@ from zoneinfo import ZoneInfo
 import paho.mqtt.client as mqtt
 import polars as pl
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 from apps.cli.commands import survey as survey_command
 from apps.cli.main import app as cli
-from apps.streamlit import data
 from apps.streamlit.judge import ZoneFinding
 from apps.streamlit.water import drawing, facts, leaks, meeting, presser, sankey, todo
 from apps.streamlit.who import Person
 from apps.streamlit.words import Words
 from apps.web.survey.routes import RouteBook
-from city import settings as city_settings
 from city.settings import Settings
 from domains.water.survey import Suspicion
 from tests.broker.conftest import RunningBroker, free_pair, mosquitto  # noqa: F401 - the fixture
 from tests.pages import sample, water_sample
 from tests.pages.test_pages import html, run
+from tests.pages.using import use
 
 SECTIONS = ("balance", "leaks", "orders", "survey", "trial", "meeting")
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -49,18 +46,6 @@ def utility(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     water_sample.fill(chosen, now)
     water_sample.tell(chosen, water_sample.running(now))
     return chosen
-
-
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    st.cache_data.clear()
-    yield
-    st.cache_data.clear()
-
-
-def use(monkeypatch: pytest.MonkeyPatch, chosen: Settings) -> None:
-    monkeypatch.setattr(data, "settings", lambda: chosen)
-    monkeypatch.setattr(city_settings, "settings", lambda: chosen)
 
 
 def section(app: AppTest, code: str) -> str:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import paho.mqtt.client as mqtt
 import pytest
 from lxml import etree
 
@@ -25,10 +24,9 @@ from actuation.scenario.effect import Cause, PublishCap
 from city.profile import load_city
 from city.settings import Settings
 from ingest.adapters.cap import decode
-from ingest.broker.address import parse_address
-from ingest.broker.client import build_client
 from ingest.cap.index import entries
 from ingest.cap.xml import parse
+from tests.actuation.cap.listening import listening
 from tests.actuation.cap.signing import NOW, SENDER
 from tests.broker.conftest import RunningBroker
 
@@ -267,24 +265,6 @@ def test_only_those_who_want_drills_get_them(make: Any) -> None:
     assert [one.receiver for one in out.outbox.deliveries()] == ["both"]
 
 
-@contextlib.contextmanager
-def listening(broker: RunningBroker, topic: str, heard: list[bytes]) -> Iterator[None]:
-    client = build_client(broker.settings, "listener", mqtt.Client)
-    subscribed = threading.Event()
-    client.on_connect = lambda *_: client.subscribe(topic, 1)
-    client.on_subscribe = lambda *_: subscribed.set()
-    client.on_message = lambda _, __, message: heard.append(message.payload)
-    address = parse_address(broker.settings.mqtt_url)
-    client.connect(address.host, address.port)
-    client.loop_start()
-    assert subscribed.wait(10)
-    try:
-        yield
-    finally:
-        client.disconnect()
-        client.loop_stop()
-
-
 @pytest.mark.broker
 def test_mqtt_is_accepted_when_somebody_listens(mosquitto: RunningBroker, make: Any) -> None:
     """A real broker: nobody listens, so it is not accepted; then somebody does."""
@@ -293,14 +273,14 @@ def test_mqtt_is_accepted_when_somebody_listens(mosquitto: RunningBroker, make: 
     accepted, words = send(receiver, b"<alert/>")
     assert not accepted
     assert "nobody listens" in words
-    heard: list[bytes] = []
-    with listening(mosquitto, "region/cap", heard):
+    heard: list[tuple[str, bytes]] = []
+    with listening(mosquitto.settings, "region/cap", heard):
         out = make(receiver)
         out.start()
         out.submit(effect())
         until(lambda: [one.state for one in out.outbox.deliveries()] == ["accepted"])
         until(lambda: bool(heard))
-    assert heard == [out.outbox.alert("e" * 32).document]
+    assert heard == [("region/cap", out.outbox.alert("e" * 32).document)]
 
 
 def test_mqtt_without_a_broker_is_not_accepted() -> None:

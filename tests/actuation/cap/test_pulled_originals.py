@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
 
 from actuation.cap import Accepted, SeenAlerts, ZoneIndex, judge, load_cap_sources
 from city.profile import load_city
 from city.settings import ROOT, Settings
 from ingest.adapters.cap import in_force
-from ingest.broker.address import parse_address
-from ingest.broker.client import build_client
 from ingest.contracts.alert import Alert
 from simulator.speak.cap_sign import CapSigner
+from tests.actuation.cap.listening import listening
 from tests.actuation.cap.signing import alert
 from tests.broker.conftest import RunningBroker
 
@@ -44,24 +39,6 @@ def test_alerts_that_are_over_are_not_judged_again() -> None:
     assert in_force(fresh("a-1")) == [fresh("a-1")]
     assert in_force(fresh("a-1", hours=-1)) == []
     assert in_force(b"<!DOCTYPE x><alert/>") == [b"<!DOCTYPE x><alert/>"], "for the judge to refuse"
-
-
-@contextlib.contextmanager
-def listening(settings: Settings, heard: list[tuple[str, bytes]]) -> Iterator[None]:
-    client = build_client(settings, "listener", mqtt.Client)
-    subscribed = threading.Event()
-    client.on_connect = lambda *_: client.subscribe("gorodok/v1/#", 1)
-    client.on_subscribe = lambda *_: subscribed.set()
-    client.on_message = lambda _, __, message: heard.append((message.topic, message.payload))
-    address = parse_address(settings.mqtt_url)
-    client.connect(address.host, address.port)
-    client.loop_start()
-    assert subscribed.wait(10)
-    try:
-        yield
-    finally:
-        client.disconnect()
-        client.loop_stop()
 
 
 @pytest.mark.broker
@@ -88,7 +65,7 @@ def test_both_ways_once_each(mosquitto: RunningBroker, tmp_path: Path) -> None:
     environment = os.environ | {
         "GORODOK_HOME": str(home), "GORODOK_CITIES_DIR": str(cities), "GORODOK_MQTT_URL": settings.mqtt_url
     }  # fmt: skip
-    with listening(settings, heard):
+    with listening(settings, "gorodok/v1/#", heard):
         command = [sys.executable, "-m", "apps.cli", "pull", "--once", "--only", "cap", "--json"]
         done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr.decode()
